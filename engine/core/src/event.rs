@@ -1,0 +1,467 @@
+//! Events: everything that happens in a run, for the journal and for reporters.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::expr::Seen;
+use crate::module::{Effect, Touches};
+use crate::path::StepPath;
+use crate::span::Place;
+use crate::value::Value;
+use crate::world::{Answer, Origin, Reply, StopReason};
+
+/// The version of the event format. Additions keep it; a change of meaning raises it.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It succeeded and changed nothing.
+    Ok,
+    /// It succeeded and changed something.
+    Changed,
+    /// It failed: looked, and the answer is no; or it broke.
+    Failed,
+    /// It did not run.
+    Skipped,
+    /// Our side could not tell.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Changed => "changed",
+            Outcome::Failed => "failed",
+            Outcome::Skipped => "skipped",
+            Outcome::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the walk goes on after it.
+    pub fn is_good(self) -> bool {
+        matches!(self, Outcome::Ok | Outcome::Changed | Outcome::Skipped)
+    }
+}
+
+/// A grade of a checklist's row, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradeWord {
+    /// Within the target.
+    Ok,
+    /// Off the target, not yet a warning.
+    OffTarget,
+    /// Beyond the warning limit.
+    Warning,
+    /// It could not be told.
+    Unknown,
+    /// Beyond the critical limit, or a failed check.
+    Critical,
+}
+
+impl GradeWord {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            GradeWord::Ok => "ok",
+            GradeWord::OffTarget => "off target",
+            GradeWord::Warning => "warning",
+            GradeWord::Unknown => "unknown",
+            GradeWord::Critical => "critical",
+        }
+    }
+}
+
+/// One line of `expect` after it was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckLine {
+    /// The expression as written.
+    pub text: String,
+    /// Whether it held; `None` if it could not be evaluated or is unknown.
+    pub held: Option<bool>,
+    /// What it saw.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saw: Vec<Seen>,
+    /// Why it could not be evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A graded value with its limits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Graded {
+    /// The grade.
+    pub grade: GradeWord,
+    /// The value.
+    pub value: Value,
+    /// The limits.
+    pub target: Value,
+    /// The warning limit.
+    pub warning: Value,
+    /// The critical limit.
+    pub critical: Value,
+    /// The unit shown.
+    pub unit: Option<String>,
+}
+
+/// A row of a checklist's scoreboard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// What was checked.
+    pub name: String,
+    /// How it stands.
+    pub grade: GradeWord,
+    /// The value and its limits, when one was graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graded: Option<Graded>,
+    /// What was seen, in one line.
+    pub detail: String,
+    /// The fields that the module thinks worth a column, such as port and pid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<(String, String)>,
+}
+
+/// An input of a run with its origin. Secrets are masked by their mark.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Input {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: Value,
+    /// Where it came from: `flag`, `default`, `answer`, `env`, `system`.
+    pub origin: String,
+}
+
+/// How often each outcome came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Steps that succeeded without a change.
+    pub ok: u32,
+    /// Steps that changed something.
+    pub changed: u32,
+    /// Steps that failed.
+    pub failed: u32,
+    /// Steps that were skipped.
+    pub skipped: u32,
+    /// Steps that could not tell.
+    pub unknown: u32,
+    /// Steps that were not reached.
+    pub not_started: u32,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Changed => self.changed += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Skipped => self.skipped += 1,
+            Outcome::Unknown => self.unknown += 1,
+        }
+    }
+}
+
+/// A step that is known beforehand, for the outline of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outline {
+    /// Its path.
+    pub path: StepPath,
+    /// Its id or name as far as it is known.
+    pub label: String,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began. Always the first.
+    RunStarted {
+        /// The format of what follows.
+        format_version: String,
+        /// The run's id.
+        run: String,
+        /// The playbook's full name.
+        playbook: String,
+        /// Its title.
+        title: String,
+        /// Its system.
+        system: String,
+        /// The digest of everything the plan was made of.
+        digest: String,
+        /// Who runs it.
+        operator: String,
+        /// The machine.
+        host: String,
+        /// The program's version.
+        version: String,
+        /// The inputs with their origin.
+        inputs: Vec<Input>,
+        /// Whether nothing is changed.
+        dry_run: bool,
+        /// Whether it is a checklist.
+        checklist: bool,
+        /// The steps at the top level.
+        outline: Vec<Outline>,
+    },
+    /// A step began.
+    StepStarted {
+        /// The step.
+        path: StepPath,
+        /// The step it belongs to: a block, a loop or a play. The root's path is empty.
+        parent: StepPath,
+        /// Its id.
+        id: Option<String>,
+        /// What it is called.
+        name: String,
+        /// The body's word, such as `http`.
+        body: String,
+        /// The effect as far as it is known.
+        effect: Effect,
+        /// The item's key in a loop.
+        item: Option<String>,
+        /// Whether it holds other steps.
+        group: bool,
+        /// Where it is written.
+        place: Option<Place>,
+    },
+    /// A step tells how far it has come.
+    StepProgress {
+        /// The step.
+        path: StepPath,
+        /// What it says.
+        text: String,
+    },
+    /// An attempt failed and another will follow.
+    AttemptFailed {
+        /// The step.
+        path: StepPath,
+        /// The attempt, from 1.
+        attempt: u32,
+        /// Why.
+        message: String,
+        /// The pause before the next one, in milliseconds.
+        next_ms: f64,
+    },
+    /// A changing call is about to be made. Durable before it is.
+    Intent {
+        /// The step.
+        path: StepPath,
+        /// The attempt, from 1.
+        attempt: u32,
+        /// The module.
+        module: String,
+        /// Its arguments, secrets by name only.
+        args: Value,
+        /// The effect.
+        effect: Effect,
+        /// What it touches.
+        touches: Touches,
+        /// Whether it may be done again.
+        idempotent: bool,
+    },
+    /// A call came to an end. Durable before the next step if it changes something.
+    Returned {
+        /// The step.
+        path: StepPath,
+        /// The attempt, from 1.
+        attempt: u32,
+        /// The module.
+        module: String,
+        /// The effect of the call.
+        effect: Effect,
+        /// What it came to.
+        answer: Answer,
+    },
+    /// A person is asked.
+    Asked {
+        /// The step.
+        path: StepPath,
+        /// The question's id.
+        id: String,
+        /// The question.
+        text: String,
+    },
+    /// A person answered.
+    Replied {
+        /// The step.
+        path: StepPath,
+        /// The question's id.
+        id: String,
+        /// The answer.
+        reply: Reply,
+    },
+    /// The walk slept.
+    Slept {
+        /// The step.
+        path: StepPath,
+        /// How long, in milliseconds.
+        ms: f64,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The step.
+        path: StepPath,
+        /// The step it belongs to.
+        parent: StepPath,
+        /// Its id.
+        id: Option<String>,
+        /// What it is called.
+        name: String,
+        /// The body's word.
+        body: String,
+        /// The item's key in a loop.
+        item: Option<String>,
+        /// Whether it held other steps.
+        group: bool,
+        /// What became of it.
+        outcome: Outcome,
+        /// Why it failed, was skipped or is unknown; else what it saw or did, in one line.
+        message: String,
+        /// The lines of `expect`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<CheckLine>,
+        /// The last lines of its output, of a failed command.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        output: Vec<String>,
+        /// The grade, when a value was graded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        graded: Option<Graded>,
+        /// How many attempts were made.
+        attempts: u32,
+        /// How long it took, in milliseconds.
+        duration_ms: f64,
+        /// When it began, in milliseconds since the run began.
+        began_ms: f64,
+        /// Whether it took longer than expected.
+        late: bool,
+        /// Whether the walk goes on although it failed.
+        tolerated: bool,
+        /// The ids or keys it waited for in a graph.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        after: Vec<String>,
+        /// Where it is written.
+        place: Option<Place>,
+    },
+    /// Text for the operator.
+    Note {
+        /// The step.
+        path: StepPath,
+        /// The text.
+        text: String,
+    },
+    /// A row of a checklist.
+    Row {
+        /// The step.
+        path: StepPath,
+        /// The row.
+        row: Row,
+    },
+    /// The worst of a checklist.
+    Verdict {
+        /// The playbook.
+        playbook: String,
+        /// How it stands.
+        verdict: GradeWord,
+        /// How many rows each grade has: ok, off target, warning, unknown, critical.
+        counts: [u32; 5],
+    },
+    /// A precondition does not hold.
+    Blocked {
+        /// What was checked.
+        name: String,
+        /// Why.
+        message: String,
+    },
+    /// The run was asked to stop.
+    Stopping {
+        /// Why.
+        reason: StopReason,
+        /// What it waits for.
+        waiting_for: Vec<String>,
+    },
+    /// What was done is being undone.
+    Undoing {
+        /// How many steps.
+        steps: u32,
+    },
+    /// An answer had an origin worth recording (given beforehand).
+    Answered {
+        /// The question's id.
+        id: String,
+        /// Where the answer came from.
+        origin: Origin,
+    },
+    /// A run ended. Always the last; it seals the journal.
+    RunFinished {
+        /// The run's id.
+        run: String,
+        /// The playbook.
+        playbook: String,
+        /// What became of it.
+        outcome: RunOutcome,
+        /// The exit code's name.
+        exit: Exit,
+        /// The exit code.
+        exit_code: u8,
+        /// One line that says how it ended.
+        message: String,
+        /// How often each outcome came.
+        counts: Counts,
+        /// How long it took, in milliseconds.
+        duration_ms: f64,
+        /// Steps at the top level that were not reached.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_started: Vec<String>,
+        /// Steps that were undone, newest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        undone: Vec<String>,
+        /// Steps that changed something and were not undone: what is left running or changed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
+        /// The slowest chain of steps that waited for each other.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        critical_path: Option<CriticalPath>,
+        /// The playbook's outputs.
+        #[serde(default)]
+        outputs: Value,
+        /// The next useful commands.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        next: Vec<String>,
+    },
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// It succeeded.
+    Succeeded,
+    /// `stop:` ended it as succeeded.
+    Stopped,
+    /// It failed.
+    Failed,
+    /// A precondition did not hold.
+    Blocked,
+    /// The operator said no.
+    Declined,
+    /// An answer is needed.
+    NeedsInput,
+    /// It was parked by `later`.
+    Parked,
+    /// It was interrupted.
+    Interrupted,
+}
+
+/// The slowest chain of steps that waited for each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CriticalPath {
+    /// The steps in order.
+    pub steps: Vec<String>,
+    /// How long the chain took, in milliseconds.
+    pub duration_ms: f64,
+}

@@ -1,0 +1,18 @@
+//! Data and contracts of the runbook engine.
+//!
+//! Everything here is plain data or a pure function: no files, no network, no threads, no clock. The crates that read playbooks, run
+//! modules, walk plans and write reports all depend on this one and never on each other.
+
+pub mod code;
+pub mod diagnostic;
+pub mod event;
+pub mod exit;
+pub mod expr;
+pub mod model;
+pub mod module;
+pub mod node;
+pub mod path;
+pub mod span;
+pub mod suggest;
+pub mod value;
+pub mod world;

@@ -1,0 +1,15 @@
+//! The typed model of playbooks and systems: what was written, decoded, with the place of everything.
+
+mod arg;
+mod param;
+mod playbook;
+mod step;
+mod system;
+
+pub use arg::{Arg, ArgKind, PathPart};
+pub use param::{EnvName, Param, ParamType};
+pub use playbook::{Contents, Link, Lock, Permission, Plan, Playbook, Schedule, Triage, Unit};
+pub use step::{
+    AskBody, Block, Body, Confirm, Each, ExpectMode, Grade, GradeLimits, ModuleCall, Order, Over, Retry, RetryOn, Step, StepSeverity, WaitBody,
+};
+pub use system::{Manager, Service, System};

@@ -1,0 +1,287 @@
+//! The table of modules, with the types taken away.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{Action, BoxFuture, Change, Cx, Effect, Fault, Probe, Touches};
+
+/// Whether a module looks or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It looks.
+    Probe,
+    /// It changes.
+    Action,
+}
+
+/// An example of a module's use.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// What it shows.
+    pub title: &'static str,
+    /// One step, in YAML. `{tmp}` is a fresh folder and `{port}` a free port when a test runs it.
+    pub yaml: &'static str,
+    /// Whether a test can run it on a bare machine; otherwise it is only checked.
+    pub runs: bool,
+}
+
+/// What an action did.
+#[derive(Clone, Debug)]
+pub struct Done<T> {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The result.
+    pub out: T,
+}
+
+impl<T> Done<T> {
+    /// Something changed.
+    pub fn changed(out: T) -> Self {
+        Done { changed: true, out }
+    }
+
+    /// Nothing had to be changed.
+    pub fn unchanged(out: T) -> Self {
+        Done { changed: false, out }
+    }
+}
+
+/// What an action would do now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Whether it would change anything.
+    pub would_change: bool,
+    /// What it would do, as said to people: "start `api-gateway` on port 7000".
+    pub summary: String,
+    /// Why, or why not: "already running (pid 4711)".
+    pub because: String,
+    /// The argument vector it would run, if it would run one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// What would become what: `(what, from, to)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_to: Vec<(String, String, String)>,
+    /// A unified diff, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+impl Forecast {
+    /// It would do this.
+    pub fn would(summary: impl Into<String>, because: impl Into<String>) -> Self {
+        Forecast { would_change: true, summary: summary.into(), because: because.into(), ..Forecast::default() }
+    }
+
+    /// It would do nothing.
+    pub fn nothing(because: impl Into<String>) -> Self {
+        Forecast { because: because.into(), ..Forecast::default() }
+    }
+}
+
+/// A module's result with its type taken away.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The fields.
+    pub result: Json,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// A module in the table.
+pub struct Entry {
+    /// The name.
+    pub name: Cow<'static, str>,
+    /// Probe or action.
+    pub kind: Kind,
+    /// The argument that a scalar or list stands for.
+    pub main: Option<Cow<'static, str>>,
+    /// The default verdict: an expression over the result.
+    pub verdict: Cow<'static, str>,
+    /// Examples.
+    pub examples: &'static [Example],
+    /// The JSON Schema of the arguments, closed.
+    pub args_schema: Json,
+    /// The JSON Schema of the result.
+    pub result_schema: Json,
+    ops: Box<dyn Ops>,
+}
+
+trait Ops: Send + Sync {
+    fn about(&self, args: &Json) -> Result<About, Fault>;
+    fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>>;
+    fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>>;
+    fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>>;
+}
+
+/// What a module says about a call before it is made.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The effect with these arguments.
+    pub effect: Effect,
+    /// What it touches.
+    pub touches: Touches,
+    /// Whether running it twice is the same as once.
+    pub idempotent: bool,
+}
+
+struct ProbeOps<P>(std::marker::PhantomData<fn() -> P>);
+struct ActionOps<A>(std::marker::PhantomData<fn() -> A>);
+
+fn decode<T: serde::de::DeserializeOwned>(args: &Json) -> Result<T, Fault> {
+    T::deserialize(args).map_err(|e| Fault::Invalid { message: e.to_string(), argument: None })
+}
+
+fn encode<T: Serialize>(out: T, changed: bool) -> Result<Reply, Fault> {
+    let result = serde_json::to_value(out).map_err(|e| Fault::cannot_tell(format!("the result cannot be written down: {e}")))?;
+    Ok(Reply { result, changed })
+}
+
+impl<P: Probe> Ops for ProbeOps<P> {
+    fn about(&self, args: &Json) -> Result<About, Fault> {
+        let args = decode::<P::Args>(args)?;
+        Ok(About { effect: Effect::Read, touches: P::touches(&args), idempotent: true })
+    }
+    fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        Box::pin(async move {
+            let args = decode::<P::Args>(&args)?;
+            encode(P::observe(&args, cx).await?, false)
+        })
+    }
+    fn plan<'a>(&'a self, _: Json, _: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>> {
+        Box::pin(async { Ok(Forecast::nothing("a probe only looks")) })
+    }
+    fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        self.observe(args, cx)
+    }
+}
+
+impl<A: Action> Ops for ActionOps<A> {
+    fn about(&self, args: &Json) -> Result<About, Fault> {
+        let args = decode::<A::Args>(args)?;
+        Ok(About { effect: A::effect(&args), touches: A::touches(&args), idempotent: A::idempotent(&args) })
+    }
+    fn observe<'a>(&'a self, _: Json, _: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        Box::pin(async { Err(Fault::cannot_tell(format!("`{}` changes something and cannot be used to look", A::NAME))) })
+    }
+    fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>> {
+        Box::pin(async move {
+            let args = decode::<A::Args>(&args)?;
+            A::plan(&args, cx).await
+        })
+    }
+    fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        Box::pin(async move {
+            let args = decode::<A::Args>(&args)?;
+            let done = A::apply(&args, cx).await?;
+            encode(done.out, done.changed)
+        })
+    }
+}
+
+fn schema_of<T: schemars::JsonSchema>() -> Json {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+impl Entry {
+    /// The entry of a probe.
+    pub fn probe<P: Probe>() -> Entry {
+        Entry {
+            name: P::NAME.into(),
+            kind: Kind::Probe,
+            main: P::MAIN.map(Cow::Borrowed),
+            verdict: P::VERDICT.into(),
+            examples: P::EXAMPLES,
+            args_schema: schema_of::<P::Args>(),
+            result_schema: schema_of::<P::Out>(),
+            ops: Box::new(ProbeOps::<P>(std::marker::PhantomData)),
+        }
+    }
+
+    /// The entry of an action.
+    pub fn action<A: Action>() -> Entry {
+        Entry {
+            name: A::NAME.into(),
+            kind: Kind::Action,
+            main: A::MAIN.map(Cow::Borrowed),
+            verdict: A::VERDICT.into(),
+            examples: A::EXAMPLES,
+            args_schema: schema_of::<A::Args>(),
+            result_schema: schema_of::<A::Out>(),
+            ops: Box::new(ActionOps::<A>(std::marker::PhantomData)),
+        }
+    }
+
+    /// The documentation: the arguments' doc comment.
+    pub fn doc(&self) -> &str {
+        self.args_schema["description"].as_str().unwrap_or_default()
+    }
+
+    /// The first line of the documentation.
+    pub fn summary(&self) -> &str {
+        self.doc().lines().next().unwrap_or_default()
+    }
+
+    /// The names of the result's fields.
+    pub fn result_fields(&self) -> Vec<&str> {
+        self.result_schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// Effect, resources and idempotence of a call.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] if the arguments do not decode.
+    pub fn about(&self, args: &Json) -> Result<About, Fault> {
+        self.ops.about(args)
+    }
+
+    /// Looks. An action refuses.
+    pub fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        self.ops.observe(args, cx)
+    }
+
+    /// Looks what it would do.
+    pub fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>> {
+        self.ops.plan(args, cx)
+    }
+
+    /// Does it; a probe looks.
+    pub fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        self.ops.apply(args, cx)
+    }
+}
+
+/// The modules that a run knows.
+#[derive(Clone, Default)]
+pub struct Registry {
+    entries: Vec<Arc<Entry>>,
+}
+
+impl Registry {
+    /// A registry of these, sorted by name.
+    pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Registry { entries }
+    }
+
+    /// The module of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Entry>> {
+        let i = self.entries.binary_search_by(|e| (*e.name).cmp(name)).ok()?;
+        self.entries.get(i)
+    }
+
+    /// All modules by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter()
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|e| &*e.name)
+    }
+}

@@ -1,0 +1,87 @@
+//! The contract of probes and actions, and the table they are registered in.
+
+mod cx;
+mod effect;
+mod entry;
+mod fault;
+mod schema;
+
+pub use cx::{Change, Cx, Daemon, Exec, ExecOutput, ExitReason, Host, Shared, Spawned};
+pub use effect::{Effect, Need, Resource, Touches};
+pub use entry::{About, Done, Entry, Example, Forecast, Kind, Registry, Reply};
+pub use fault::Fault;
+pub use schema::{SchemaError, validate};
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A boxed future, the form in which futures cross the doors between crates.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A module that only looks. Its effect is `read`.
+///
+/// The doc comment of [`Probe::Args`] is the module's documentation, those of its fields the arguments'.
+pub trait Probe: Send + Sync + 'static {
+    /// The name: a noun.
+    const NAME: &'static str;
+    /// The argument that a scalar or list in place of a map stands for.
+    const MAIN: Option<&'static str> = None;
+    /// An expression over the result's fields: the verdict when the step has no `expect`.
+    const VERDICT: &'static str;
+    /// Examples, run by tests.
+    const EXAMPLES: &'static [Example];
+    /// The arguments: a struct that denies unknown fields.
+    type Args: DeserializeOwned + JsonSchema + Send + Sync;
+    /// The result.
+    type Out: Serialize + JsonSchema + Send;
+
+    /// What it reads and what it needs to be allowed to do.
+    fn touches(args: &Self::Args) -> Touches;
+
+    /// Looks.
+    ///
+    /// # Errors
+    /// [`Fault::Unmet`] if it looked and there is no such thing to describe, [`Fault::CannotTell`] if our side could not look,
+    /// [`Fault::Invalid`] for arguments that no schema can express.
+    fn observe(args: &Self::Args, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Out, Fault>> + Send;
+}
+
+/// A module that changes something.
+pub trait Action: Send + Sync + 'static {
+    /// The name: `noun.verb`.
+    const NAME: &'static str;
+    /// The argument that a scalar or list in place of a map stands for.
+    const MAIN: Option<&'static str> = None;
+    /// An expression over the result's fields: the verdict when the step has no `expect`.
+    const VERDICT: &'static str = "true";
+    /// Examples, run by tests.
+    const EXAMPLES: &'static [Example];
+    /// The arguments: a struct that denies unknown fields.
+    type Args: DeserializeOwned + JsonSchema + Send + Sync;
+    /// The result.
+    type Out: Serialize + JsonSchema + Send;
+
+    /// How much it changes with these arguments.
+    fn effect(args: &Self::Args) -> Effect;
+
+    /// What it reads and changes and what it needs to be allowed to do.
+    fn touches(args: &Self::Args) -> Touches;
+
+    /// Whether running it twice is the same as once.
+    fn idempotent(args: &Self::Args) -> bool;
+
+    /// Looks what [`Action::apply`] would do now, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Probe::observe`].
+    fn plan(args: &Self::Args, cx: &Cx<'_>) -> impl Future<Output = Result<Forecast, Fault>> + Send;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// As [`Probe::observe`]; what was changed before the error stays changed.
+    fn apply(args: &Self::Args, cx: &Change<'_>) -> impl Future<Output = Result<Done<Self::Out>, Fault>> + Send;
+}

@@ -1,0 +1,83 @@
+//! Structural paths: what a step is called in journals, so that parallel walks replay.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a step stands in the walk: `steps[3].block[1]@api-gateway#2`.
+///
+/// `[n]` counts from 1 within a list of steps, `@key` is a loop's item, `#n` the attempt, and `>name:` enters a played playbook.
+/// A path never depends on what ran before or beside the step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepPath(Arc<str>);
+
+impl StepPath {
+    /// The path of a whole run.
+    pub fn root() -> Self {
+        StepPath(Arc::from(""))
+    }
+
+    /// The `n`-th step (from 0) of a list, such as `steps` or `always`.
+    pub fn child(&self, list: &str, n: usize) -> Self {
+        let dot = if self.0.is_empty() || self.0.ends_with(':') { "" } else { "." };
+        StepPath(Arc::from(format!("{}{dot}{list}[{}]", self.0, n + 1)))
+    }
+
+    /// The pass of a loop for an item.
+    pub fn item(&self, key: &str) -> Self {
+        // A key is an operator's or a probe's text; what would make the path ambiguous is written out.
+        let key: String = key
+            .chars()
+            .take(80)
+            .flat_map(|c| match c {
+                '.' | '[' | ']' | '@' | '#' | '>' | ':' | '%' => format!("%{:02X}", c as u32).chars().collect::<Vec<_>>(),
+                c if c.is_control() => format!("%{:02X}", c as u32).chars().collect(),
+                c => vec![c],
+            })
+            .collect();
+        StepPath(Arc::from(format!("{}@{key}", self.0)))
+    }
+
+    /// A played playbook.
+    pub fn play(&self, name: &str) -> Self {
+        StepPath(Arc::from(format!("{}>{name}:", self.0)))
+    }
+
+    /// A named part of a step, such as `ready`.
+    pub fn part(&self, name: &str) -> Self {
+        StepPath(Arc::from(format!("{}.{name}", self.0)))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this path is `other` or lies below it.
+    pub fn is_within(&self, other: &StepPath) -> bool {
+        self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '>', '#']))
+    }
+}
+
+impl fmt::Display for StepPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_structural() {
+        let path = StepPath::root().child("steps", 2).item("api-gateway").child("block", 0);
+        assert_eq!(path.as_str(), "steps[3]@api-gateway.block[1]");
+        assert!(path.is_within(&StepPath::root().child("steps", 2)));
+        assert!(!StepPath::root().child("steps", 20).is_within(&StepPath::root().child("steps", 2)));
+        assert_eq!(path.play("sonia/stop").child("steps", 0).as_str(), "steps[3]@api-gateway.block[1]>sonia/stop:steps[1]");
+        assert_eq!(StepPath::root().item("a.b[1]").as_str(), "@a%2Eb%5B1%5D");
+    }
+}

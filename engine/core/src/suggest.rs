@@ -1,0 +1,57 @@
+//! "Did you mean": the nearest of the names that are legal at a place.
+
+/// The name nearest to `typed`, if one is near enough to be what was meant.
+///
+/// Near is a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the typed length, 1 at least.
+pub fn nearest<'a>(typed: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed_lower = typed.to_lowercase();
+    let limit = (typed.chars().count() / 3).max(1);
+    legal
+        .into_iter()
+        .filter(|name| *name != typed)
+        .map(|name| (distance(&typed_lower, &name.to_lowercase().replace('-', "_").replace('_', if typed.contains('-') { "-" } else { "_" })), name))
+        .filter(|(d, _)| *d <= limit)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, name)| name)
+}
+
+/// The optimal string alignment distance: edits and swaps of neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > 8 || a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let cost = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + cost);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found() {
+        let legal = ["timeout", "steps", "ask", "when"];
+        assert_eq!(nearest("timout", legal), Some("timeout"));
+        assert_eq!(nearest("stpes", legal), Some("steps"));
+        assert_eq!(nearest("aks", legal), Some("ask"));
+        assert_eq!(nearest("zzz", legal), None);
+        assert_eq!(nearest("stack_start", ["stack-start"]), Some("stack-start"));
+    }
+}

@@ -1,0 +1,172 @@
+//! Values to and from JSON: plain for people and programs, tagged for the journal, revealed for a module.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value as Json, json};
+
+use super::units::{format_duration, format_size, parse_duration, parse_size};
+use super::{Secret, Unknown, Value};
+
+/// What is shown in place of a secret.
+pub fn secret_mark(names: &[String]) -> String {
+    format!("*** ({})", names.join(", "))
+}
+
+/// Reads plain JSON; the tags `$duration`, `$size` and `$time` become typed values.
+pub fn from_json(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(b) => Value::Bool(b),
+        Json::Number(n) => n.as_i64().map_or_else(|| Value::Float(n.as_f64().unwrap_or(f64::MAX)), Value::Int),
+        Json::String(s) => Value::Str(Arc::from(s)),
+        Json::Array(items) => Value::list(items.into_iter().map(from_json)),
+        Json::Object(map) => typed(&map).unwrap_or_else(|| Value::map(map.into_iter().map(|(k, v)| (k, from_json(v))))),
+    }
+}
+
+fn typed(map: &serde_json::Map<String, Json>) -> Option<Value> {
+    if map.len() != 1 {
+        return None;
+    }
+    let (tag, text) = map.iter().next()?;
+    let text = text.as_str()?;
+    match tag.as_str() {
+        "$duration" => match text.strip_prefix('-') {
+            Some(rest) => parse_duration(rest).map(|d| Value::Duration(-d)),
+            None => parse_duration(text).map(Value::Duration),
+        },
+        "$size" => parse_size(text).map(Value::Size),
+        "$time" => text.parse::<Timestamp>().ok().map(Value::Time),
+        _ => None,
+    }
+}
+
+/// Reads what [`Value::to_record`] wrote: as [`from_json`], and `$unknown` and `$secret` get their marks back.
+///
+/// A secret's value is not in the record, so it comes back as a secret without a value.
+pub fn from_record(json: Json) -> Value {
+    match json {
+        Json::Object(map) if map.len() == 1 && map.contains_key("$unknown") => {
+            let reason = map["$unknown"].as_str().unwrap_or("").to_owned();
+            Value::Unknown(Arc::new(Unknown { reason, step: None }))
+        }
+        Json::Object(map) if map.len() == 1 && map.contains_key("$secret") => {
+            let names = map["$secret"].as_array().map(|a| a.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect());
+            Value::Secret(Arc::new(Secret { names: names.unwrap_or_default(), value: Value::Null }))
+        }
+        Json::Object(map) => typed(&map).unwrap_or_else(|| Value::map(map.into_iter().map(|(k, v)| (k, from_record(v))))),
+        Json::Array(items) => Value::list(items.into_iter().map(from_record)),
+        other => from_json(other),
+    }
+}
+
+impl Value {
+    /// Plain JSON for people and programs: typed values as text, secrets as `*** (name)`, unknown as `null`.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Value::Unknown(_) => Json::Null,
+            Value::Secret(s) => Json::String(secret_mark(&s.names)),
+            other => other.plain(&Value::to_json),
+        }
+    }
+
+    /// JSON for the journal: typed and unknown values are tagged, a secret is only named.
+    pub fn to_record(&self) -> Json {
+        match self {
+            Value::Duration(d) => json!({ "$duration": format_duration(*d) }),
+            Value::Size(n) => json!({ "$size": format_size(*n) }),
+            Value::Time(t) => json!({ "$time": t.to_string() }),
+            Value::Unknown(u) => json!({ "$unknown": u.reason }),
+            Value::Secret(s) => json!({ "$secret": s.names }),
+            other => other.plain(&Value::to_record),
+        }
+    }
+
+    /// JSON for a module: typed values as text, secrets in clear. Never for output.
+    ///
+    /// # Errors
+    /// The reason, if anything in it is unknown.
+    pub fn reveal(&self) -> Result<Json, Arc<Unknown>> {
+        if let Some(unknown) = self.find_unknown() {
+            return Err(unknown.clone());
+        }
+        Ok(self.revealed())
+    }
+
+    fn revealed(&self) -> Json {
+        match self {
+            Value::Secret(s) => s.value.revealed(),
+            other => other.plain(&Value::revealed),
+        }
+    }
+
+    fn plain(&self, inner: &dyn Fn(&Value) -> Json) -> Json {
+        match self {
+            Value::Null | Value::Unknown(_) | Value::Secret(_) => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Int(i) => json!(i),
+            Value::Float(f) => serde_json::Number::from_f64(*f).map_or(Json::Null, Json::Number),
+            Value::Str(s) => Json::String(s.to_string()),
+            Value::Duration(d) => Json::String(format_duration(*d)),
+            Value::Size(n) => Json::String(format_size(*n)),
+            Value::Time(t) => Json::String(t.to_string()),
+            Value::List(items) => Json::Array(items.iter().map(inner).collect()),
+            Value::Map(map) => Json::Object(map.iter().map(|(k, v)| (k.clone(), inner(v))).collect()),
+        }
+    }
+}
+
+/// Shows a value as a person reads it: strings bare, everything else as JSON, secrets masked.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Str(s) => f.write_str(s),
+            Value::Null => f.write_str("null"),
+            Value::Duration(d) => f.write_str(&format_duration(*d)),
+            Value::Size(n) => f.write_str(&format_size(*n)),
+            Value::Time(t) => write!(f, "{t}"),
+            Value::Unknown(_) => f.write_str("unknown"),
+            Value::Secret(s) => f.write_str(&secret_mark(&s.names)),
+            other => write!(f, "{}", other.to_json()),
+        }
+    }
+}
+
+/// Serialises as [`Value::to_record`].
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.to_record().serialize(s)
+    }
+}
+
+/// Deserialises as [`from_record`].
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Json::deserialize(d).map(from_record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_never_leave() {
+        let v = Value::map([("a", Value::str("hunter2").into_secret("pw"))]);
+        assert_eq!(v.to_json().to_string(), r#"{"a":"*** (pw)"}"#);
+        assert_eq!(v.to_record().to_string(), r#"{"a":{"$secret":["pw"]}}"#);
+        assert!(!format!("{v}").contains("hunter2"));
+        assert_eq!(v.reveal().expect("known").to_string(), r#"{"a":"hunter2"}"#);
+    }
+
+    #[test]
+    fn records_keep_types() {
+        let v = Value::list([Value::Duration(jiff::SignedDuration::from_secs(90)), Value::Size(1024), Value::unknown("x")]);
+        let back = from_record(v.to_record());
+        assert_eq!(back.to_record(), v.to_record());
+        assert!(v.reveal().is_err());
+    }
+}

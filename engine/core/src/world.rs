@@ -1,0 +1,238 @@
+//! The door: everything the interpreter wants from outside goes through a [`World`].
+//!
+//! Requests and answers are plain data that can be written down and sent elsewhere, so that the same walk can be live, dry, scripted or
+//! replayed, here or on another host.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::module::{BoxFuture, Effect, Forecast, Touches};
+use crate::path::StepPath;
+use crate::value::Value;
+
+/// A call of a module.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// The step.
+    pub path: StepPath,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The module.
+    pub module: String,
+    /// Its rendered arguments, a map. Secrets and unknowns keep their marks.
+    pub args: Value,
+    /// The effect: the module's own, raised by the step's declaration.
+    pub effect: Effect,
+    /// What it reads, changes and needs.
+    pub touches: Touches,
+    /// Whether running it twice is the same as once.
+    pub idempotent: bool,
+    /// The limit of this attempt.
+    pub timeout: Option<SignedDuration>,
+    /// The host, if not this one.
+    pub host: Option<String>,
+    /// Argument-vector prefixes whose effect is `read`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_commands: Vec<Vec<String>>,
+    /// Whether the result must stay out of every record.
+    pub sensitive: bool,
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// It gave a result.
+    Done {
+        /// The fields, a map.
+        result: Value,
+        /// Whether it changed anything.
+        changed: bool,
+    },
+    /// It looked, and the answer is no.
+    Unmet {
+        /// What was seen.
+        message: String,
+        /// The fields that could be filled: a map, or null.
+        result: Value,
+    },
+    /// Our side could not look.
+    CannotTell {
+        /// What stood in the way.
+        message: String,
+    },
+    /// The arguments make no sense.
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// The argument, if one.
+        argument: Option<String>,
+    },
+    /// It took too long and was ended.
+    TimedOut {
+        /// After so long.
+        after: SignedDuration,
+        /// The fields that could be filled: a map, or null.
+        result: Value,
+    },
+    /// It was planned and did not run.
+    Planned {
+        /// What it would do.
+        forecast: Forecast,
+    },
+    /// It was not allowed or could not be begun: nothing happened.
+    Refused {
+        /// Why.
+        message: String,
+    },
+    /// It was ended because the run stops.
+    Cancelled,
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// The step.
+    pub path: StepPath,
+    /// The id with which an answer is given beforehand: the step's id, or one made from its path.
+    pub id: String,
+    /// What kind of question it is.
+    pub kind: QuestionKind,
+    /// The question.
+    pub text: String,
+    /// Lines that say what is at stake: the rendered command, the list of items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// After so long it counts as unanswered.
+    pub timeout: Option<SignedDuration>,
+}
+
+/// Kinds of questions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// Yes or no before a change; `--yes` answers it.
+    Confirm,
+    /// A word to type before something is lost; only `--confirm id=WORD` answers it.
+    ConfirmWord {
+        /// The word.
+        word: String,
+    },
+    /// A typed answer.
+    Ask {
+        /// The type's word.
+        answer_type: String,
+        /// The answers to choose from.
+        choices: Vec<Value>,
+        /// The answer of an empty line.
+        default: Option<Value>,
+    },
+    /// Something a person does: done, skip, failed or later.
+    Manual,
+    /// Whether to accept a failed check, with a reason.
+    Override,
+}
+
+/// What a person, or whoever stands in for one, answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// An answer: the value of an `ask`; `true` of a confirmation; `done`, `skip` or `failed` of a manual step.
+    Given {
+        /// The answer.
+        value: Value,
+        /// A remark or reason.
+        note: Option<String>,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// No.
+    Declined {
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// Not now: the run is parked.
+    Later,
+    /// Nobody is there to answer.
+    NobodyThere {
+        /// The flag that answers it beforehand.
+        how: String,
+    },
+    /// The time to answer ran out.
+    TimedOut,
+    /// The answer that was given beforehand does not fit.
+    Unfit {
+        /// Why.
+        message: String,
+    },
+    /// The run stops.
+    Cancelled,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Typed by the operator.
+    Operator,
+    /// A flag such as `--answer`.
+    Flag,
+    /// An answers file.
+    File,
+    /// The author's default.
+    Default,
+    /// A test.
+    Test,
+}
+
+/// Why the run should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// SIGINT, or Ctrl-C at a prompt.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
+    Hangup,
+    /// The overall time limit.
+    TimeLimit,
+    /// The journal cannot be written.
+    Journal,
+}
+
+/// Everything outside the interpreter.
+pub trait World: Send + Sync {
+    /// Runs, plans or replays a module.
+    fn perform<'a>(&'a self, call: Call) -> BoxFuture<'a, Answer>;
+
+    /// Asks a person.
+    fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply>;
+
+    /// Sleeps; returns early when the run stops.
+    fn sleep<'a>(&'a self, path: &'a StepPath, duration: SignedDuration) -> BoxFuture<'a, ()>;
+
+    /// The world's time.
+    fn now(&self) -> Timestamp;
+
+    /// A number from 0 to 1, for jitter.
+    fn random(&self) -> f64;
+
+    /// Hands an event to whoever listens. Order is kept.
+    fn emit(&self, event: Event);
+
+    /// Why the run should stop, if it should.
+    fn stop_reason(&self) -> Option<StopReason>;
+
+    /// Resolves when the run should stop.
+    fn stopped(&self) -> BoxFuture<'_, StopReason>;
+
+    /// From now on the stop that was asked for is being carried out: what is asked of the world next is cleaning up.
+    fn begin_cleanup(&self);
+
+    /// Whether this world only plans changes.
+    fn is_dry(&self) -> bool {
+        false
+    }
+}
