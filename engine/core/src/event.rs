@@ -175,6 +175,18 @@ pub struct Outline {
     pub label: String,
 }
 
+/// An event with its number and time, as reporters get it and the journal keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The number within the run, from 1.
+    pub seq: u64,
+    /// When it happened, by the world's clock.
+    pub at: jiff::Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod exit;
 pub mod expr;
+pub mod inputs;
 pub mod model;
 pub mod module;
 pub mod node;

@@ -33,7 +33,13 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
             };
             match effect::apply(state, &faults, |key| patch.contains_key(key)).await {
                 Ok(()) => current(state),
-                Err(message) => Reply::failure(409, state.options.service, "fault", "FAULT_NOT_APPLIED", &message),
+                Err(message) => Reply::failure(
+                    409,
+                    state.options.service,
+                    "fault",
+                    "FAULT_NOT_APPLIED",
+                    &message,
+                ),
             }
         }
         "DELETE" => {
@@ -47,5 +53,8 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
 
 fn current(state: &State) -> Reply {
     let keys = state.fault_set().keys.clone();
-    Reply::json(200, &json!({"ok": true, "service": state.options.service.name(), "faults": keys}))
+    Reply::json(
+        200,
+        &json!({"ok": true, "service": state.options.service.name(), "faults": keys}),
+    )
 }

@@ -99,6 +99,8 @@ pub struct Entry {
     pub kind: Kind,
     /// The argument that a scalar or list stands for.
     pub main: Option<Cow<'static, str>>,
+    /// Whether the effect is what the author declares.
+    pub declared_effect: bool,
     /// The default verdict: an expression over the result.
     pub verdict: Cow<'static, str>,
     /// Examples.
@@ -164,8 +166,11 @@ impl<A: Action> Ops for ActionOps<A> {
         let args = decode::<A::Args>(args)?;
         Ok(About { effect: A::effect(&args), touches: A::touches(&args), idempotent: A::idempotent(&args) })
     }
-    fn observe<'a>(&'a self, _: Json, _: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
-        Box::pin(async { Err(Fault::cannot_tell(format!("`{}` changes something and cannot be used to look", A::NAME))) })
+    fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
+        Box::pin(async move {
+            let args = decode::<A::Args>(&args)?;
+            encode(A::observe(&args, cx).await?, false)
+        })
     }
     fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>> {
         Box::pin(async move {
@@ -194,6 +199,7 @@ impl Entry {
             name: P::NAME.into(),
             kind: Kind::Probe,
             main: P::MAIN.map(Cow::Borrowed),
+            declared_effect: false,
             verdict: P::VERDICT.into(),
             examples: P::EXAMPLES,
             args_schema: schema_of::<P::Args>(),
@@ -208,6 +214,7 @@ impl Entry {
             name: A::NAME.into(),
             kind: Kind::Action,
             main: A::MAIN.map(Cow::Borrowed),
+            declared_effect: A::DECLARED,
             verdict: A::VERDICT.into(),
             examples: A::EXAMPLES,
             args_schema: schema_of::<A::Args>(),
@@ -239,7 +246,7 @@ impl Entry {
         self.ops.about(args)
     }
 
-    /// Looks. An action refuses.
+    /// Looks. An action whose effect is not declared refuses.
     pub fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
         self.ops.observe(args, cx)
     }

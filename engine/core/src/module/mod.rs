@@ -73,6 +73,17 @@ pub trait Action: Send + Sync + 'static {
     /// Whether running it twice is the same as once.
     fn idempotent(args: &Self::Args) -> bool;
 
+    /// Whether the effect is what the author declares (`command`, `shell`): only then may a declaration lower it to `read`.
+    const DECLARED: bool = false;
+
+    /// Runs with a declared effect of `read`. Only modules with [`Action::DECLARED`] have it.
+    ///
+    /// # Errors
+    /// As [`Probe::observe`].
+    fn observe(_args: &Self::Args, _cx: &Cx<'_>) -> impl Future<Output = Result<Self::Out, Fault>> + Send {
+        async { Err(Fault::cannot_tell(format!("`{}` changes something and cannot be used to look", Self::NAME))) }
+    }
+
     /// Looks what [`Action::apply`] would do now, and changes nothing.
     ///
     /// # Errors

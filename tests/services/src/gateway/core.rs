@@ -72,7 +72,12 @@ impl Gateway {
     }
 
     /// Writes a failure to `errors.jsonl` and keeps the call in the dead-letter queue. Returns the entry's identifier.
-    pub(super) fn bury(&self, failure: &Failure<'_>, args: &Value, replayable: Option<bool>) -> String {
+    pub(super) fn bury(
+        &self,
+        failure: &Failure<'_>,
+        args: &Value,
+        replayable: Option<bool>,
+    ) -> String {
         self.record(failure);
         lock(&self.dead_letters).push(DeadLetter {
             id: clock::id("dlq"),

@@ -1,0 +1,1 @@
+//! Actions: modules that change something.

@@ -1,0 +1,1 @@
+//! Probes: modules that only look.
