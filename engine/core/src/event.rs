@@ -241,6 +241,19 @@ pub enum Event {
         /// Where it is written.
         place: Option<Place>,
     },
+    /// A step of a graph cannot begin yet. For those who watch; nothing depends on it.
+    StepWaiting {
+        /// The step.
+        path: StepPath,
+        /// The step it belongs to.
+        parent: StepPath,
+        /// What it is called.
+        name: String,
+        /// The item's key in a loop.
+        item: Option<String>,
+        /// The ids or keys it waits for.
+        waiting_for: Vec<String>,
+    },
     /// A step tells how far it has come.
     StepProgress {
         /// The step.
@@ -395,6 +408,11 @@ pub enum Event {
         reason: StopReason,
         /// What it waits for.
         waiting_for: Vec<String>,
+    },
+    /// A second signal ended everything at once: the run has no orderly end.
+    Killed {
+        /// Why.
+        reason: StopReason,
     },
     /// What was done is being undone.
     Undoing {

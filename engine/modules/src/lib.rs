@@ -1,5 +1,8 @@
 //! The built-in probes and actions, one file each, registered in one visible table.
 
+// A test that unwraps fails where it should.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod action;
 mod probe;
 mod support;
@@ -16,5 +19,27 @@ pub fn builtins() -> Registry {
 /// The table. Adding a module takes its file and one line here.
 fn entries() -> Vec<Entry> {
     vec![
+        Entry::action::<action::command::Command>(),
+        Entry::action::<action::dir_create::DirCreate>(),
+        Entry::action::<action::file_copy::FileCopy>(),
+        Entry::action::<action::file_delete::FileDelete>(),
+        Entry::action::<action::file_move::FileMove>(),
+        Entry::action::<action::file_write::FileWrite>(),
+        Entry::probe::<probe::http::Http>(),
+        Entry::action::<action::http_request::HttpRequest>(),
+        Entry::probe::<probe::pid_file::PidFile>(),
+        Entry::probe::<probe::port::Port>(),
+        Entry::probe::<probe::process::Process>(),
+        Entry::action::<action::process_signal::ProcessSignal>(),
+        Entry::probe::<probe::service::Service>(),
+        Entry::action::<action::service_restart::ServiceRestart>(),
+        Entry::action::<action::service_start::ServiceStart>(),
+        Entry::action::<action::service_stop::ServiceStop>(),
+        Entry::action::<action::shell::Shell>(),
+        Entry::probe::<probe::tcp::Tcp>(),
+        Entry::probe::<probe::file::File>(),
+        Entry::probe::<probe::disk::Disk>(),
+        Entry::probe::<probe::memory::Memory>(),
+        Entry::probe::<probe::env::Env>(),
     ]
 }

@@ -1,1 +1,29 @@
-//! x
+//! Everything that a person or a program reads: reporters of runs, diagnostics, lists and reference pages.
+//!
+//! Reporters consume [`runbook_core::event::Record`]s and know nothing of the interpreter. Nothing here reads the clock, the environment
+//! or the process's own streams: facts come in as a [`TermPolicy`], text goes out to writers that are handed in.
+
+pub mod code_doc;
+pub mod diagnostic;
+pub mod human;
+mod ink;
+mod jsonl;
+pub mod list;
+pub mod modules_doc;
+mod page;
+mod plain;
+mod policy;
+mod reporter;
+pub mod runs;
+mod sanitize;
+mod schema_doc;
+pub mod show;
+mod table;
+mod terminal;
+
+pub use jsonl::JsonlReporter;
+pub use plain::PlainReporter;
+pub use policy::{ColorChoice, Facts, TermPolicy};
+pub use reporter::{Fanout, Level, Reporter};
+pub use sanitize::{Shown, is_hidden, sanitize, sanitize_line};
+pub use terminal::{Suspender, TerminalReporter};

@@ -1,1 +1,12 @@
-//! x
+//! The interpreter, its worlds, the journal, locks and signals.
+
+pub mod interp;
+pub mod journal;
+pub mod live;
+pub mod lock;
+pub mod redact;
+pub mod scripted;
+pub mod signals;
+pub mod sink;
+
+pub use interp::{Inputs, LockWish, RunResult, lock_wish, run};

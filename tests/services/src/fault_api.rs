@@ -22,8 +22,8 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
                 Ok(patch) => patch,
                 Err(reply) => return reply,
             };
-            let merged = state.fault_set().merged(&patch);
-            let faults = match merged {
+            let before = state.fault_set().clone();
+            let faults = match before.merged(&patch) {
                 Ok(set) => {
                     let faults = set.faults.clone();
                     *state.fault_set() = set;
@@ -33,13 +33,17 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
             };
             match effect::apply(state, &faults, |key| patch.contains_key(key)).await {
                 Ok(()) => current(state),
-                Err(message) => Reply::failure(
-                    409,
-                    state.options.service,
-                    "fault",
-                    "FAULT_NOT_APPLIED",
-                    &message,
-                ),
+                Err(message) => {
+                    // A lock that could not be taken must not be listed as held.
+                    *state.fault_set() = before;
+                    Reply::failure(
+                        409,
+                        state.options.service,
+                        "fault",
+                        "FAULT_NOT_APPLIED",
+                        &message,
+                    )
+                }
             }
         }
         "DELETE" => {

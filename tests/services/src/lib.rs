@@ -8,8 +8,8 @@
 //!
 //! What is invented, because the seeds do not say it, is kept small and is named where it is made: the bodies of most
 //! answers beyond the envelope, the names of the 13 tools, five failures to open a breaker, and the internal endpoints
-//! `POST /v1/memory/store` (memory-engine), `POST /v1/generate` (model-router), `POST /v1/execute` (openclaw) and
-//! `POST /v1/approve` (eva-os).
+//! `POST /v1/memory/store` (memory-engine), `POST /v1/generate` (model-router), `GET /v1/tools` and `POST /v1/execute`
+//! (openclaw) and `POST /v1/approve` (eva-os).
 //!
 //! Two differences from uvicorn 0.54 are deliberate: a graceful stop exits with 0 (uvicorn raises the signal again), and
 //! a request that hangs by fault does not keep a stopping server alive.

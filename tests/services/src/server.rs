@@ -51,7 +51,9 @@ pub(crate) async fn serve(state: Arc<State>) -> i32 {
             () = accept(&state, &listener) => {}
             () = signals.stop(&state) => {}
         }
-        console::info("Shutting down");
+        if options.service != Service::Ollama {
+            console::info("Shutting down");
+        }
         drop(listener);
         drain(&state).await;
     }

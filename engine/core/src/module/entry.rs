@@ -103,6 +103,10 @@ pub struct Entry {
     pub declared_effect: bool,
     /// The default verdict: an expression over the result.
     pub verdict: Cow<'static, str>,
+    /// What a good result says in one line: a template over the result; may be empty.
+    pub says: Cow<'static, str>,
+    /// Fields of the result that get a column in a scoreboard.
+    pub columns: &'static [&'static str],
     /// Examples.
     pub examples: &'static [Example],
     /// The JSON Schema of the arguments, closed.
@@ -201,6 +205,8 @@ impl Entry {
             main: P::MAIN.map(Cow::Borrowed),
             declared_effect: false,
             verdict: P::VERDICT.into(),
+            says: P::SAYS.into(),
+            columns: P::COLUMNS,
             examples: P::EXAMPLES,
             args_schema: schema_of::<P::Args>(),
             result_schema: schema_of::<P::Out>(),
@@ -216,6 +222,8 @@ impl Entry {
             main: A::MAIN.map(Cow::Borrowed),
             declared_effect: A::DECLARED,
             verdict: A::VERDICT.into(),
+            says: A::SAYS.into(),
+            columns: A::COLUMNS,
             examples: A::EXAMPLES,
             args_schema: schema_of::<A::Args>(),
             result_schema: schema_of::<A::Out>(),

@@ -31,6 +31,10 @@ pub trait Probe: Send + Sync + 'static {
     const MAIN: Option<&'static str> = None;
     /// An expression over the result's fields: the verdict when the step has no `expect`.
     const VERDICT: &'static str;
+    /// A template over the result's fields: what a good result says in one line, such as `{{ status }} in {{ elapsed }}`. May be empty.
+    const SAYS: &'static str = "";
+    /// Fields of the result that get a column in a checklist's scoreboard, such as `port`.
+    const COLUMNS: &'static [&'static str] = &[];
     /// Examples, run by tests.
     const EXAMPLES: &'static [Example];
     /// The arguments: a struct that denies unknown fields.
@@ -57,6 +61,10 @@ pub trait Action: Send + Sync + 'static {
     const MAIN: Option<&'static str> = None;
     /// An expression over the result's fields: the verdict when the step has no `expect`.
     const VERDICT: &'static str = "true";
+    /// A template over the result's fields: what a good result says in one line, such as `{{ status }} in {{ elapsed }}`. May be empty.
+    const SAYS: &'static str = "";
+    /// Fields of the result that get a column in a checklist's scoreboard, such as `port`.
+    const COLUMNS: &'static [&'static str] = &[];
     /// Examples, run by tests.
     const EXAMPLES: &'static [Example];
     /// The arguments: a struct that denies unknown fields.

@@ -67,7 +67,9 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
         if !options.iter().any(|o| *o == value.to_json()) {
             let names: Vec<&str> = options.iter().filter_map(Json::as_str).collect();
             let near = value.as_str().and_then(|v| nearest(v, names.iter().copied()));
-            let help = near.map(|n| format!("did you mean `{n}`?"));
+            // A type can say what to do instead, such as "use `http.request`".
+            let instead = || schema["x-help"].as_str().map(str::to_owned);
+            let help = near.map(|n| format!("did you mean `{n}`?")).or_else(instead);
             let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
             fail(path, Code::BadChoice, format!("expected one of {list}, found {}", found(value)), help);
         }

@@ -1,1 +1,16 @@
 //! Actions: modules that change something.
+
+pub(crate) mod command;
+pub(crate) mod dir_create;
+pub(crate) mod file_copy;
+pub(crate) mod file_delete;
+pub(crate) mod file_move;
+pub(crate) mod file_write;
+pub(crate) mod http_request;
+pub(crate) mod process_signal;
+pub(crate) mod service_restart;
+pub(crate) mod service_start;
+pub(crate) mod service_stop;
+#[cfg(test)]
+mod service_tests;
+pub(crate) mod shell;

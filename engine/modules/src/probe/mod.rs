@@ -1,1 +1,12 @@
 //! Probes: modules that only look.
+
+pub(crate) mod disk;
+pub(crate) mod env;
+pub(crate) mod file;
+pub(crate) mod http;
+pub(crate) mod memory;
+pub(crate) mod pid_file;
+pub(crate) mod port;
+pub(crate) mod process;
+pub(crate) mod service;
+pub(crate) mod tcp;

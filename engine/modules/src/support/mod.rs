@@ -1,1 +1,27 @@
 //! What several modules share.
+
+pub(crate) mod args;
+pub(crate) mod atomic;
+pub(crate) mod blocking;
+pub(crate) mod diff;
+pub(crate) mod exec;
+pub(crate) mod http_args;
+pub(crate) mod http_client;
+pub(crate) mod identity;
+pub(crate) mod lines;
+pub(crate) mod net;
+pub(crate) mod paths;
+pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod processes;
+pub(crate) mod service_entry;
+pub(crate) mod service_files;
+pub(crate) mod signals;
+pub(crate) mod stop;
+pub(crate) mod sys;
+#[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod tree;
+pub(crate) mod words;

@@ -139,6 +139,16 @@ fn a_missing_and_a_restored_database() {
     assert_eq!(engine.get("/healthz").0, 500);
     engine.wait_for("sqlite3.OperationalError: unable to open database file");
     assert_eq!(engine.get("/v1/memory/search?query=test").0, 500);
+    let (status, body) = engine.post("/_fault", json!({"db_lock": {}}));
+    assert_eq!(
+        (status, &body["error"]["failure_class"]),
+        (409, &json!("FAULT_NOT_APPLIED"))
+    );
+    assert_eq!(
+        engine.get("/_fault").1["faults"],
+        json!({}),
+        "what failed is not listed"
+    );
     std::fs::copy(&backup, &file).expect("a restored database");
     assert_eq!(engine.get("/healthz").0, 200);
     assert_eq!(

@@ -1,0 +1,218 @@
+//! What was typed. Nothing here looks at the world.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run operators' procedures written as YAML playbooks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "runbook",
+    version,
+    about,
+    disable_help_subcommand = true,
+    arg_required_else_help = false,
+    after_help = "Try: runbook list\n     runbook show stack-start\n     runbook play stack-start\n     runbook check\nExit codes: runbook help exit-codes"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Common {
+    /// The folder of playbooks; default: the nearest `playbooks/` here or above.
+    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_PLAYBOOKS", help_heading = "Where")]
+    pub(crate) playbooks: Option<PathBuf>,
+    /// The folder for runs, locks and logs; default: the XDG state folder.
+    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_STATE", help_heading = "Where")]
+    pub(crate) state: Option<PathBuf>,
+    /// Write JSON to standard output (one event a line for runs) and never ask.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Say only what failed, and the last line.
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Say more: attempts and calls; twice: results and progress too.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// Use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) color: ColorArg,
+    /// No redrawing, one line per event (also: ACCESSIBLE=1).
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) plain: bool,
+    /// Answer yes to confirmations of changes (not of what destroys).
+    #[arg(short, long, global = true, help_heading = "Answers")]
+    pub(crate) yes: bool,
+    /// Confirm a step that destroys by its word.
+    #[arg(long, global = true, value_name = "ID=WORD", value_parser = pair, help_heading = "Answers")]
+    pub(crate) confirm: Vec<(String, String)>,
+    /// Answer a question beforehand.
+    #[arg(long, global = true, value_name = "ID=VALUE", value_parser = pair, help_heading = "Answers")]
+    pub(crate) answer: Vec<(String, String)>,
+    /// Never ask; a missing answer ends the run with exit 7.
+    #[arg(long, global = true, help_heading = "Answers")]
+    pub(crate) no_input: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ColorArg {
+    /// When the stream is a terminal that wants it.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a playbook.
+    Play(Play),
+    /// List the playbooks.
+    List,
+    /// Show what a playbook does, its parameters and steps.
+    Show {
+        /// The playbook.
+        name: String,
+        /// The system's profile.
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// Look for mistakes; nothing is run.
+    Check(Check),
+    /// List the modules, or show one.
+    Modules {
+        /// The module.
+        name: Option<String>,
+    },
+    /// Print a JSON Schema for editors.
+    Schema {
+        /// Which one.
+        #[arg(default_value = "playbook")]
+        which: SchemaKind,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// List the runs, or show one.
+    Runs(Runs),
+    /// Explain a diagnostic's code.
+    Explain {
+        /// The code, such as E0201; all of them without one.
+        code: Option<String>,
+    },
+    /// Show help on a command or topic.
+    Help {
+        /// The command, or a topic: exit-codes, environment, expressions.
+        topic: Option<String>,
+    },
+    /// Write the generated files (documentation, schemas), or check that they are fresh.
+    #[command(hide = true)]
+    Generate {
+        /// Only check.
+        #[arg(long)]
+        check: bool,
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        root: PathBuf,
+    },
+}
+
+/// Run a playbook.
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    /// The playbook: its name, system/name, or a path.
+    pub(crate) name: String,
+    /// A parameter, or a variable of the system for this run.
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) param: Vec<(String, String)>,
+    /// The system's profile.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// How long to wait for the lock, such as 30s.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) lock_timeout: Option<std::time::Duration>,
+    /// The limit for the whole run, such as 10m.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<std::time::Duration>,
+}
+
+/// Look for mistakes.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Files, folders or names; default: every playbook and system.
+    pub(crate) paths: Vec<String>,
+    /// How to report.
+    #[arg(long, default_value = "human")]
+    pub(crate) format: CheckFormat,
+    /// The system's profile.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+}
+
+/// How diagnostics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// With the source and carets.
+    Human,
+    /// As JSON.
+    Json,
+    /// As GitHub annotations.
+    Github,
+    /// As SARIF 2.1.0.
+    Sarif,
+}
+
+/// Which schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// Of playbooks.
+    Playbook,
+    /// Of system files.
+    System,
+}
+
+/// List the runs, or show one.
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Show a run as it was seen live.
+    Show {
+        /// The run's id, a unique part of it, or `latest`.
+        #[arg(default_value = "latest")]
+        id: String,
+        /// The events as JSON lines.
+        #[arg(long)]
+        events: bool,
+        /// Only this step: its id, name or path.
+        #[arg(long)]
+        step: Option<String>,
+    },
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    runbook_core::value::parse_duration(text)
+        .and_then(|d| std::time::Duration::try_from(d).ok())
+        .ok_or_else(|| "expected a duration such as 30s, 5m or 1h30m".to_owned())
+}

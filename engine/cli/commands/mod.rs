@@ -1,0 +1,103 @@
+//! One command a file.
+
+mod check;
+mod explain;
+mod generate;
+mod help;
+mod list;
+mod modules;
+mod play;
+mod runs;
+mod schema;
+mod show;
+pub(crate) mod usage;
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use runbook_core::code::Code;
+use runbook_core::diagnostic::Diagnostic;
+use runbook_core::exit::Exit;
+use runbook_core::span::SourceMap;
+use runbook_lang::DiskLoader;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+
+/// Carries a command out.
+pub(crate) fn dispatch(cli: Cli) -> Exit {
+    let Cli { common, command } = cli;
+    let Some(command) = command else {
+        let mut help = Cli::command();
+        let _ = writeln!(std::io::stdout(), "{}", help.render_help());
+        return Exit::Ok;
+    };
+    let context = Context::gather(common);
+    match command {
+        Command::Play(play) => play::play(&context, play),
+        Command::List => list::list(&context),
+        Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
+        Command::Check(check) => check::check(&context, &check),
+        Command::Modules { name } => modules::modules(&context, name.as_deref()),
+        Command::Schema { which } => schema::schema(&context, which),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
+            Exit::Ok
+        }
+        Command::Runs(runs) => runs::runs(&context, &runs),
+        Command::Explain { code } => explain::explain(&context, code.as_deref()),
+        Command::Help { topic } => help::help(&context, topic.as_deref()),
+        Command::Generate { check, root } => generate::generate(&context, &root, check),
+    }
+}
+
+/// Writes to standard output; a closed pipe is not an error of ours.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+    let _ = out.flush();
+}
+
+/// Tells a mistake that has no place in a file.
+pub(crate) fn complain(context: &Context, message: &str, help: Option<&str>) {
+    if context.common.json {
+        let json = serde_json::json!({ "event": "error", "message": message, "help": help });
+        say(&json.to_string());
+        return;
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "error: {}", runbook_report::sanitize(message));
+    if let Some(help) = help {
+        let _ = writeln!(err, "  help: {}", runbook_report::sanitize(help));
+    }
+}
+
+/// Tells diagnostics on standard error, or as JSON on standard output.
+pub(crate) fn tell_diagnostics(context: &Context, diagnostics: &[Diagnostic], sources: &SourceMap) {
+    if context.common.json {
+        say(&runbook_report::diagnostic::json(diagnostics, sources));
+    } else {
+        let text = runbook_report::diagnostic::human(diagnostics, sources, &context.err);
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// The loader over the playbooks folder, or the mistake told.
+pub(crate) fn loader(context: &Context) -> Result<DiskLoader, Exit> {
+    match context.playbooks() {
+        Ok(folder) => Ok(DiskLoader::new(folder)),
+        Err(message) => {
+            complain(context, &message, Some("make a folder `playbooks`, or name one with --playbooks DIR or RUNBOOK_PLAYBOOKS"));
+            Err(Exit::Invalid)
+        }
+    }
+}
+
+/// A diagnostic without a place, for files that cannot be read at all.
+#[expect(dead_code, reason = "kept beside its sibling until a command needs it")]
+pub(crate) fn placeless(message: &str) -> Diagnostic {
+    Diagnostic::without_place(Code::NotReadable, message)
+}

@@ -1,0 +1,238 @@
+//! `runbook play`: load, check, lock, journal, walk, report.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use runbook_core::event::Event;
+use runbook_core::exit::Exit;
+use runbook_core::model::Plan;
+use runbook_core::module::Registry;
+use runbook_core::world::StopReason;
+use runbook_runtime::journal::{JournalWriter, new_run_id};
+use runbook_runtime::live::{Answers, LiveHost, LiveOptions, LiveWorld};
+use runbook_runtime::lock::{Holder, Lock, LockError};
+use runbook_runtime::redact::Redactor;
+use runbook_runtime::signals::{Stop, listen};
+use runbook_runtime::sink::Sink;
+use runbook_runtime::{Inputs, LockWish};
+
+use super::{complain, loader, tell_diagnostics};
+use crate::args::Play;
+use crate::context::Context;
+use crate::operator::Prompt;
+use crate::output::Output;
+
+pub(crate) fn play(context: &Context, play: Play) -> Exit {
+    let loader = match loader(context) {
+        Ok(loader) => loader,
+        Err(exit) => return exit,
+    };
+    let registry = runbook_modules::builtins();
+    let options = runbook_lang::Options { profile: play.profile.clone() };
+    let loaded = match runbook_lang::load(&loader, &play.name, &registry, &options) {
+        Ok(loaded) => loaded,
+        Err(failed) => {
+            tell_diagnostics(context, &failed.diagnostics, &failed.sources);
+            return Exit::Invalid;
+        }
+    };
+    if !loaded.warnings.is_empty() && !context.common.json && !context.common.quiet {
+        tell_diagnostics(context, &loaded.warnings, &loaded.plan.sources);
+    }
+    let state = match context.state() {
+        Ok(state) => state,
+        Err(message) => {
+            complain(context, &message, Some("name a folder with --state DIR"));
+            return Exit::Invalid;
+        }
+    };
+    let root = loader.root().to_owned();
+    // One thread walks; modules wait for the world on it. A second one would only cost wake-ups.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(context, &format!("the engine cannot start: {error}"), None);
+            return Exit::Internal;
+        }
+    };
+    let exit = runtime.block_on(go(context, &play, Arc::new(loaded.plan), &registry, &root, &state));
+    runtime.shutdown_background();
+    exit
+}
+
+/// The values of the environment variables that the plan's playbooks declare, and which of them are secret.
+fn declared_env(context: &Context, plan: &Plan, redactor: &Redactor) -> HashMap<String, String> {
+    let mut out = HashMap::new();
+    for unit in plan.units.values() {
+        for name in unit.system.env.iter().chain(&unit.playbook.env) {
+            if let Some(value) = context.env.get(&name.name.value) {
+                out.insert(name.name.value.clone(), value.clone());
+                if !name.plain {
+                    redactor.learn(&name.name.value, value);
+                }
+            }
+        }
+    }
+    out
+}
+
+async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry, root: &Path, state: &Path) -> Exit {
+    let redactor = Redactor::default();
+    let run = new_run_id(Timestamp::now());
+    let given = Inputs {
+        run: run.clone(),
+        operator: context.operator(),
+        host: context.host(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        params: play.param.clone(),
+        env: declared_env(context, &plan, &redactor),
+        state: state.display().to_string(),
+    };
+    for param in &plan.root_unit().playbook.params {
+        if param.ty == runbook_core::model::ParamType::Secret
+            && let Some((_, value)) = play.param.iter().find(|(n, _)| *n == param.name.value)
+        {
+            redactor.learn(&param.name.value, value);
+        }
+    }
+    let wish = match runbook_runtime::lock_wish(plan.clone(), registry, &given) {
+        Ok(wish) => wish,
+        Err(mistakes) => return invalid(context, &plan, &mistakes),
+    };
+    let _lock = match wish {
+        Some(wish) => match take_lock(context, play, &given, &plan, wish, state) {
+            Ok(lock) => Some(lock),
+            Err(exit) => return exit,
+        },
+        None => None,
+    };
+    let journal = match JournalWriter::create(&state.join("runs"), &run) {
+        Ok(journal) => journal,
+        Err(error) => {
+            let help = "nothing was run; free space or give another folder with --state DIR";
+            complain(context, &format!("the journal of the run cannot be written in {}: {error}", state.display()), Some(help));
+            return Exit::Internal;
+        }
+    };
+    let output = Output::new(context);
+    let listener = output.clone();
+    let sink = Arc::new(Sink::new(Some(journal), redactor, Box::new(move |record| listener.record(record))));
+    let stop = Stop::default();
+    let progress_sink = Arc::downgrade(&sink);
+    let host = Arc::new(LiveHost::new(stop.clone(), context.env_map(), move |path, text| {
+        if let (Some(sink), Ok(path)) = (progress_sink.upgrade(), serde_json::from_value(serde_json::Value::from(path))) {
+            let _ = sink.record(Timestamp::now(), Event::StepProgress { path, text: text.to_owned() }, false);
+        }
+    }));
+    watch(context, &stop, &host, &sink, play.timeout);
+    let answers = Answers::new(
+        context.common.yes,
+        context.common.answer.iter().cloned().collect(),
+        context.common.confirm.iter().cloned().collect(),
+    );
+    let operator = context.can_ask().then(|| Box::new(Prompt { output: output.clone() }) as Box<dyn runbook_runtime::live::Operator>);
+    let world = LiveWorld::new(LiveOptions {
+        registry: registry.clone(),
+        host,
+        sink: sink.clone(),
+        stop,
+        answers,
+        operator,
+        root: root.to_owned(),
+        state: state.to_owned(),
+    });
+    let result = runbook_runtime::run(plan.clone(), registry, &world, given).await;
+    output.finish();
+    for id in world.unused_answers() {
+        complain(context, &format!("the answer to `{id}` was not asked for"), None);
+    }
+    match result {
+        Ok(result) => {
+            if let Some(lost) = sink.lost() {
+                complain(context, &lost, Some("the run stopped before its next change; what was done is listed above"));
+                return Exit::Internal;
+            }
+            result.exit
+        }
+        Err(mistakes) => {
+            let _ = std::fs::remove_file(state.join("runs").join(format!("{run}.jsonl")));
+            invalid(context, &plan, &mistakes)
+        }
+    }
+}
+
+fn invalid(context: &Context, plan: &Plan, mistakes: &[String]) -> Exit {
+    let name = &plan.root_unit().playbook.name;
+    for mistake in mistakes {
+        complain(context, mistake, Some(&format!("`runbook show {name}` lists its parameters; nothing was run")));
+    }
+    Exit::Invalid
+}
+
+fn take_lock(context: &Context, play: &Play, given: &Inputs, plan: &Plan, wish: LockWish, state: &Path) -> Result<Lock, Exit> {
+    let holder = Holder {
+        run: given.run.clone(),
+        playbook: plan.root.clone(),
+        pid: std::process::id(),
+        operator: given.operator.clone(),
+        since: Timestamp::now(),
+    };
+    let wait = play.lock_timeout.or(wish.wait).unwrap_or(Duration::ZERO);
+    Lock::take(&state.join("locks"), &wish.name, &holder, wait).map_err(|error| match error {
+        LockError::Held(holder) => {
+            let who = match holder {
+                Some(h) => format!(
+                    "{} (run {}, pid {}, {}) holds it since {}",
+                    h.playbook,
+                    h.run,
+                    h.pid,
+                    h.operator,
+                    h.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+                ),
+                None => "another run holds it".to_owned(),
+            };
+            let help = "wait for it to end, or wait here with --lock-timeout 5m; nothing was changed";
+            complain(context, &format!("the lock `{}` is taken: {who}", wish.name), Some(help));
+            Exit::Refused
+        }
+        LockError::Io(error) => {
+            complain(context, &format!("the lock `{}` cannot be taken in {}: {error}", wish.name, state.display()), Some("give a folder you may write with --state DIR"));
+            Exit::Internal
+        }
+    })
+}
+
+/// Listens for signals and the time limit: the first stop is orderly, the second ends everything.
+fn watch(context: &Context, stop: &Stop, host: &Arc<LiveHost>, sink: &Arc<Sink>, limit: Option<Duration>) {
+    let (first_sink, first_host) = (sink.clone(), host.clone());
+    let listening = listen(stop, move |reason, times| {
+        if times == 1 {
+            let waiting_for = first_host.running();
+            let _ = first_sink.record(Timestamp::now(), Event::Stopping { reason, waiting_for }, false);
+            return;
+        }
+        first_host.kill_all();
+        let exit = match reason {
+            StopReason::Terminate => Exit::Terminated,
+            StopReason::Hangup => Exit::Hangup,
+            _ => Exit::Interrupted,
+        };
+        let _ = first_sink.record(Timestamp::now(), Event::Killed { reason }, true);
+        std::process::exit(i32::from(exit.code()));
+    });
+    if let Err(error) = listening {
+        complain(context, &format!("signals cannot be handled: {error}"), None);
+    }
+    if let Some(limit) = limit {
+        let (stop, sink, host) = (stop.clone(), sink.clone(), host.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            stop.ask(StopReason::TimeLimit);
+            let event = Event::Stopping { reason: StopReason::TimeLimit, waiting_for: host.running() };
+            let _ = sink.record(Timestamp::now(), event, false);
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! Where a run is shown: the reporters, and the pause while a question stands.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::ProgressDrawTarget;
+use runbook_core::event::Record;
+use runbook_report::{Fanout, JsonlReporter, PlainReporter, Reporter, Suspender, TerminalReporter};
+
+use crate::context::Context;
+
+/// The reporters of a run. Records that come while a question stands are held back.
+pub(crate) struct Output {
+    inner: Mutex<Inner>,
+    suspender: Suspender,
+}
+
+struct Inner {
+    reporter: Fanout,
+    held: Option<Vec<Record>>,
+}
+
+impl Output {
+    /// The reporters that fit the streams: JSON lines, the live view, or one line per event.
+    pub(crate) fn new(context: &Context) -> Arc<Output> {
+        let level = context.level();
+        let mut reporter = Fanout::default();
+        let mut suspender = Suspender::none();
+        if context.common.json {
+            reporter.push(Box::new(JsonlReporter::new(std::io::stdout())));
+        } else if context.stdout_tty && !context.out.accessible {
+            let view = if context.stderr_tty && context.err.animate {
+                TerminalReporter::live(ProgressDrawTarget::stderr(), context.err, level)
+            } else {
+                TerminalReporter::still(std::io::stdout(), context.out, level)
+            };
+            suspender = view.suspender();
+            reporter.push(Box::new(view));
+        } else {
+            reporter.push(Box::new(PlainReporter::new(std::io::stdout(), context.out, level)));
+        }
+        Arc::new(Output { inner: Mutex::new(Inner { reporter, held: None }), suspender })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record.
+    pub(crate) fn record(&self, record: &Record) {
+        let mut inner = self.lock();
+        match &mut inner.held {
+            Some(held) => held.push(record.clone()),
+            None => inner.reporter.record(record),
+        }
+    }
+
+    /// Holds records back and takes the live lines away.
+    pub(crate) fn pause(&self) {
+        self.lock().held.get_or_insert_default();
+        // Drawing stops as long as nothing is recorded; one suspension takes the lines away.
+        self.suspender.suspend(|| {
+            let _ = std::io::stderr().flush();
+        });
+    }
+
+    /// Goes on, with what was held back.
+    pub(crate) fn resume(&self) {
+        let mut inner = self.lock();
+        for record in inner.held.take().unwrap_or_default() {
+            inner.reporter.record(&record);
+        }
+    }
+
+    /// The run is over.
+    pub(crate) fn finish(&self) {
+        let mut inner = self.lock();
+        for record in inner.held.take().unwrap_or_default() {
+            inner.reporter.record(&record);
+        }
+        inner.reporter.finish();
+    }
+}

@@ -1,0 +1,58 @@
+//! Comments that silence warnings: `# runbook: allow W0104`.
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::{Diagnostic, Severity};
+use runbook_core::span::{SourceMap, Span};
+
+/// A comment that silences warnings of its line and the next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    /// The place of the comment.
+    pub span: Span,
+    /// The codes it names.
+    pub codes: Vec<Code>,
+    /// Words in it that are no code.
+    pub unknown: Vec<String>,
+}
+
+impl Allow {
+    /// Reads a comment's text (what follows `#`).
+    pub(crate) fn read(text: &str, span: Span) -> Option<Allow> {
+        let rest = text.trim().strip_prefix("runbook:")?.trim_start().strip_prefix("allow")?;
+        let words = rest.split([',', ' ', '\t', '(', ')']).filter(|w| !w.is_empty());
+        let mut allow = Allow { span, codes: Vec::new(), unknown: Vec::new() };
+        for word in words {
+            match Code::find(word) {
+                Some(code) => allow.codes.push(code),
+                None => allow.unknown.push(word.to_owned()),
+            }
+        }
+        Some(allow)
+    }
+}
+
+/// Takes out the warnings that a comment on the same line or the line before silences. Errors stay.
+pub(crate) fn silence(diagnostics: Vec<Diagnostic>, allows: &[Allow], sources: &SourceMap) -> Vec<Diagnostic> {
+    if allows.is_empty() {
+        return diagnostics;
+    }
+    let line = |span: Span| sources.get(span.source).map(|s| (span.source, s.position(span.start).line));
+    let lines: Vec<_> = allows.iter().filter_map(|a| line(a.span).map(|l| (l, &a.codes))).collect();
+    let silenced = |d: &Diagnostic| {
+        let Some((source, at)) = d.span.and_then(line) else { return false };
+        lines.iter().any(|((s, l), codes)| *s == source && (*l == at || *l + 1 == at) && codes.contains(&d.code))
+    };
+    diagnostics.into_iter().filter(|d| d.severity == Severity::Error || !silenced(d)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_comments_count() {
+        assert!(Allow::read(" todo", Span::default()).is_none());
+        let allow = Allow::read(" runbook: allow(W0101) W9", Span::default()).expect("ours");
+        assert_eq!((allow.codes, allow.unknown), (vec![Code::UnquotedShell], vec!["W9".to_owned()]));
+    }
+}

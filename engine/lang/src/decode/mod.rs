@@ -1,0 +1,19 @@
+//! Nodes into the model. Every mistake of a file is collected in one pass; what is wrong is left out of the model.
+
+mod arg;
+mod body;
+mod call;
+mod fields;
+mod names;
+mod param;
+mod playbook;
+mod reader;
+mod shell;
+mod step;
+mod system;
+mod timing;
+
+pub(crate) use fields::Fields;
+pub(crate) use playbook::playbook;
+pub(crate) use reader::Reader;
+pub(crate) use system::system;

@@ -1,0 +1,257 @@
+//! Typed inputs and environment variables.
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::Diagnostic;
+use runbook_core::inputs;
+use runbook_core::model::{ArgKind, EnvName, Param, ParamType};
+use runbook_core::node::{Node, NodeKind, ScalarValue};
+use runbook_core::span::Spanned;
+use runbook_core::value::Value;
+
+use super::Reader;
+use super::fields::lower_first;
+use super::names::Naming;
+use super::reader::has_template;
+use crate::keys::PARAM;
+
+/// The size up to which a pattern may be compiled.
+const MAX_PATTERN: usize = 1 << 20;
+
+impl Reader<'_> {
+    /// `params`.
+    pub(crate) fn params(&mut self, node: Option<&Node>) -> Vec<Param> {
+        let entries = self.entries(node, "params", "a map such as `{service: {type: string}}`");
+        entries.iter().filter_map(|(name, value)| self.param(name, value)).collect()
+    }
+
+    fn param(&mut self, name: &Spanned<String>, node: &Node) -> Option<Param> {
+        let good = self.name(name, Naming::Member);
+        if node.is_null() {
+            self.out.push(
+                Diagnostic::error(Code::WrongType, name.span, format!("the parameter `{}` says nothing about itself", name.value))
+                    .help(format!("write `{}: {{ type: string }}`", name.value)),
+            );
+            return None;
+        }
+        if let Some(scalar) = node.as_scalar() {
+            let help = if ParamType::find(&scalar.text).is_some() {
+                format!("write `{}: {{ type: {} }}`", name.value, scalar.text)
+            } else {
+                format!("write `{}: {{ default: {} }}`", name.value, scalar.text)
+            };
+            let message = format!("the parameter `{}` is a map, found {}", name.value, node.describe());
+            self.out.push(Diagnostic::error(Code::WrongType, node.span, message).help(help));
+            return None;
+        }
+        let fields = self.fields(node, &PARAM, None)?;
+        let ty = match fields.get("type") {
+            Some(node) => self.param_type(node)?,
+            None if fields.get("choices").is_some() => ParamType::Choice,
+            None => ParamType::String,
+        };
+        let required = fields.get("required").and_then(|n| self.bool(n, "required")).unwrap_or_default();
+        let mut arg = |key: &str| fields.get(key).map(|n| self.arg(n));
+        let (default, choices, min, max) = (arg("default"), arg("choices"), arg("min"), arg("max"));
+        let pattern = fields.get("pattern").and_then(|n| self.pattern(n));
+        let help = self.plain_text(fields.get("help"), "help");
+        let ask = self.plain_text(fields.get("ask"), "ask");
+        if required && let Some((key, _)) = fields.entry("default").filter(|(_, v)| !v.is_null()) {
+            self.out.push(
+                Diagnostic::error(Code::Conflict, key.span, format!("the parameter `{}` is required and has a default", name.value))
+                    .also(fields.key_span("required"), "required here")
+                    .help("with a default it is never missing: leave one of them out"),
+            );
+        }
+        if ty == ParamType::Choice && choices.is_none() {
+            self.out.push(
+                Diagnostic::error(Code::MissingKey, fields.key_span("type"), "a `choice` needs `choices`").help("write `choices: [a, b]`"),
+            );
+        }
+        if let (Some(node), Some(_)) = (fields.get("choices"), &choices)
+            && node.as_list().is_none()
+            && !node.as_str().is_some_and(has_template)
+        {
+            self.wrong(node, "choices", "a list such as `[a, b]`");
+        }
+        if ty == ParamType::Secret && default.as_ref().is_some_and(|d| matches!(d.kind, ArgKind::Value(Value::Str(_)))) {
+            self.out.push(
+                Diagnostic::error(Code::Conflict, fields.key_span("default"), format!("the secret `{}` has its value written in the file", name.value))
+                    .help("take it out and change it; give it with `--param`, or through `env:`"),
+            );
+        }
+        let param = Param { name: name.clone(), span: name.span, ty, default, required, choices, min, max, pattern, help, ask };
+        self.param_literals(&param);
+        good.then_some(param)
+    }
+
+    fn param_type(&mut self, node: &Node) -> Option<ParamType> {
+        if let Some(text) = node.as_str() {
+            let meant = match text {
+                "str" | "text" | "String" => Some("string"),
+                "integer" | "number" | "Int" => Some("int"),
+                "boolean" | "flag" | "Bool" => Some("bool"),
+                "double" | "decimal" => Some("float"),
+                "enum" | "select" | "option" => Some("choice"),
+                "array" => Some("list"),
+                "object" | "dict" | "mapping" => Some("map"),
+                "file" | "dir" | "directory" => Some("path"),
+                "password" => Some("secret"),
+                "datetime" | "date" | "timestamp" => Some("time"),
+                "bytes" => Some("size"),
+                "interval" => Some("duration"),
+                _ => None,
+            };
+            if let Some(meant) = meant {
+                self.out.push(
+                    Diagnostic::error(Code::BadChoice, node.span, format!("`{text}` is no type")).help(format!("here it is `type: {meant}`")),
+                );
+                return None;
+            }
+        }
+        self.word(node, "type", ParamType::ALL)
+    }
+
+    /// A regular expression.
+    pub(crate) fn pattern(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let pattern = self.text(node, "pattern")?;
+        match regex::RegexBuilder::new(&pattern.value).size_limit(MAX_PATTERN).build() {
+            Ok(_) => Some(pattern),
+            Err(error) => {
+                let message = format!("the pattern cannot be read: {}", regex_cause(&error));
+                let diagnostic = Diagnostic::error(Code::BadRegex, node.span, message);
+                self.out.push(diagnostic.help(regex_help(&pattern.value)));
+                None
+            }
+        }
+    }
+
+    /// Reports literal defaults and limits that are not of the parameter's type.
+    fn param_literals(&mut self, param: &Param) {
+        let mut typed = |arg: &Option<runbook_core::model::Arg>, what: &str, ty: ParamType| {
+            let Some(arg) = arg.as_ref().filter(|a| a.is_literal()) else { return None };
+            let value = arg.skeleton();
+            match inputs::typed(ty, value) {
+                Ok(value) => Some((arg.span, value)),
+                Err(error) => {
+                    let message = format!("`{what}` of `{}`: {}", param.name.value, error.message);
+                    let mut diagnostic = Diagnostic::error(Code::BadParam, arg.span, message);
+                    diagnostic.help = error.help;
+                    self.out.push(diagnostic);
+                    None
+                }
+            }
+        };
+        let default = typed(&param.default, "default", param.ty);
+        let lengthy = matches!(
+            param.ty,
+            ParamType::String | ParamType::Path | ParamType::Url | ParamType::List | ParamType::Secret | ParamType::Choice | ParamType::Map
+        );
+        let bound = if lengthy { ParamType::Int } else { param.ty };
+        let min = typed(&param.min, "min", bound);
+        let max = typed(&param.max, "max", bound);
+        if let (Some((at, min)), Some((span, max))) = (&min, &max)
+            && runbook_core::value::compare(min, max).is_ok_and(std::cmp::Ordering::is_gt)
+        {
+            self.out.push(
+                Diagnostic::error(Code::Conflict, *span, format!("`max` ({max}) is less than `min` ({min})")).also(*at, "the least value"),
+            );
+            return;
+        }
+        let literal = |a: &Option<runbook_core::model::Arg>| a.as_ref().is_none_or(runbook_core::model::Arg::is_literal);
+        if let Some((span, default)) = default
+            && literal(&param.choices)
+            && literal(&param.min)
+            && literal(&param.max)
+            && !(lengthy && matches!(default, Value::Null))
+        {
+            let scope = runbook_core::expr::MapScope { map: std::sync::Arc::default(), now: jiff::Timestamp::UNIX_EPOCH };
+            if let Err(error) = inputs::check(param, default, &scope) {
+                let mut diagnostic =
+                    Diagnostic::error(Code::BadParam, span, format!("`default` of `{}`: {}", param.name.value, error.message));
+                diagnostic.help = error.help;
+                self.out.push(diagnostic);
+            }
+        }
+    }
+
+    /// `env`: a list of names, some as `NAME: plain`, or a map of them.
+    pub(crate) fn env(&mut self, node: Option<&Node>) -> Vec<EnvName> {
+        let Some(node) = node else { return Vec::new() };
+        let mut out: Vec<EnvName> = Vec::new();
+        match &node.kind {
+            NodeKind::Map(entries) => entries.iter().for_each(|(k, v)| self.env_entry(k, Some(v), &mut out)),
+            NodeKind::List(items) => {
+                for item in items {
+                    match &item.kind {
+                        NodeKind::Map(entries) => entries.iter().for_each(|(k, v)| self.env_entry(k, Some(v), &mut out)),
+                        _ => {
+                            if let Some(name) = self.text(item, "env") {
+                                self.env_entry(&name, None, &mut out);
+                            }
+                        }
+                    }
+                }
+            }
+            NodeKind::Scalar(_) => self.wrong(node, "env", "a list such as `[HOME, PATH]`"),
+        }
+        out
+    }
+
+    fn env_entry(&mut self, name: &Spanned<String>, value: Option<&Node>, out: &mut Vec<EnvName>) {
+        if let Some((before, after)) = name.value.split_once('=') {
+            self.out.push(
+                Diagnostic::error(Code::BadName, name.span, format!("`{}` gives a variable a value", name.value))
+                    .help(format!("`env` names the variables that are read: write `{before}`; a value of your own (`{after}`) belongs to `vars`")),
+            );
+            return;
+        }
+        if !self.name(name, Naming::Env) {
+            return;
+        }
+        if let Some(first) = out.iter().find(|e| e.name.value == name.value) {
+            self.out.push(
+                Diagnostic::error(Code::DuplicateKey, name.span, format!("the variable `{}` is listed twice", name.value))
+                    .also(first.name.span, "first listed here"),
+            );
+            return;
+        }
+        let plain = match value {
+            Some(node) if !node.is_null() => {
+                if !matches!(node.as_str(), Some("plain" | "secret")) && node.as_scalar().is_some_and(|s| s.value != ScalarValue::Null) {
+                    let shown = node.as_scalar().map(|s| s.text.clone()).unwrap_or_default();
+                    self.out.push(
+                        Diagnostic::error(Code::BadChoice, node.span, format!("an environment variable is `plain` or `secret`, found {shown:?}"))
+                            .help("`env` names the variables that are read; a value of your own belongs to `vars`"),
+                    );
+                    return;
+                }
+                self.word(node, &name.value, &[("plain", true), ("secret", false)]).unwrap_or_default()
+            }
+            _ => false,
+        };
+        out.push(EnvName { name: name.clone(), plain });
+    }
+}
+
+/// The cause of a regular expression's error in one line.
+pub(crate) fn regex_cause(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or("").trim();
+            lower_first(last.strip_prefix("error: ").unwrap_or(last))
+        }
+    }
+}
+
+/// What to do about a regular expression that cannot be read.
+pub(crate) fn regex_help(pattern: &str) -> String {
+    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| pattern.contains(look)) {
+        "look-around is not part of this dialect: match more, and take a group".to_owned()
+    } else if pattern.contains("\\1") {
+        "back-references are not part of this dialect".to_owned()
+    } else {
+        "a character that stands for itself is written with a backslash: `\\(`, `\\.`".to_owned()
+    }
+}

@@ -1,0 +1,288 @@
+//! Reading scalars: text, numbers, words, expressions and templates, each with its mistakes.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use runbook_core::code::Code;
+use runbook_core::diagnostic::{Diagnostic, Diagnostics};
+use runbook_core::expr::{Expr, SyntaxError, Template};
+use runbook_core::model::Link;
+use runbook_core::module::Registry;
+use runbook_core::node::{Node, NodeKind, Scalar, ScalarValue};
+use runbook_core::span::{Span, Spanned, TextMap};
+use runbook_core::suggest::nearest;
+use runbook_core::value::parse_duration;
+
+use super::fields::list;
+use crate::keys::LINK;
+
+/// Decodes nodes and collects what is wrong with them.
+pub(crate) struct Reader<'a> {
+    /// The modules that steps may use.
+    pub(crate) registry: &'a Registry,
+    /// Where mistakes go.
+    pub(crate) out: &'a mut Diagnostics,
+}
+
+/// Whether text holds something for the template parser.
+pub(crate) fn has_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// The place of a range of a scalar's decoded text.
+fn inside(node: &Node, map: &TextMap, range: &std::ops::Range<u32>) -> Span {
+    let start = map.source_offset(range.start);
+    let end = if range.end > range.start { map.source_offset(range.end - 1) + 1 } else { start };
+    Span::new(node.span.source, start as usize, end as usize)
+}
+
+/// A value of the wrong kind.
+fn mismatch(node: &Node, key: &str, wanted: &str) -> Diagnostic {
+    let found = match node.as_scalar() {
+        Some(s) if s.value != ScalarValue::Null && s.text.chars().count() <= 40 && !s.text.contains('\n') => {
+            if s.value == ScalarValue::Str { format!("the string {:?}", s.text) } else { format!("`{}`", s.text) }
+        }
+        _ => node.describe().to_owned(),
+    };
+    let diagnostic = Diagnostic::error(Code::WrongType, node.span, format!("`{key}` needs {wanted}, found {found}"));
+    let Some(s) = node.as_scalar() else { return diagnostic };
+    if wanted.starts_with("text") && s.value != ScalarValue::Null {
+        return diagnostic.help(format!("put it in quotes: \"{}\"", s.text));
+    }
+    let word = s.text.to_lowercase();
+    if wanted.starts_with("`true`") && matches!(word.as_str(), "yes" | "on" | "no" | "off" | "true" | "false") {
+        let meant = matches!(word.as_str(), "yes" | "on" | "true");
+        return diagnostic.help(format!("write `{meant}`, without quotes"));
+    }
+    diagnostic
+}
+
+impl Reader<'_> {
+    /// Reports a value of the wrong kind.
+    pub(crate) fn wrong(&mut self, node: &Node, key: &str, wanted: &str) {
+        self.out.push(mismatch(node, key, wanted));
+    }
+
+    /// Text as it is; an empty one is refused.
+    pub(crate) fn text(&mut self, node: &Node, key: &str) -> Option<Spanned<String>> {
+        let scalar = self.string(node, key)?;
+        if scalar.text.trim().is_empty() {
+            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")));
+            return None;
+        }
+        Some(Spanned::new(scalar.text.trim_end().to_owned(), node.span))
+    }
+
+    /// Text as it is, without its place.
+    pub(crate) fn plain_text(&mut self, node: Option<&Node>, key: &str) -> Option<String> {
+        self.text(node?, key).map(|t| t.value)
+    }
+
+    fn string<'n>(&mut self, node: &'n Node, key: &str) -> Option<&'n Scalar> {
+        match node.as_scalar().filter(|s| s.value == ScalarValue::Str) {
+            Some(scalar) => Some(scalar),
+            None => {
+                self.wrong(node, key, "text");
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn bool(&mut self, node: &Node, key: &str) -> Option<bool> {
+        match node.as_scalar().map(|s| &s.value) {
+            Some(ScalarValue::Bool(b)) => Some(*b),
+            _ => {
+                self.wrong(node, key, "`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(crate) fn word<T: Copy>(&mut self, node: &Node, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = node.as_scalar().filter(|s| s.value != ScalarValue::Null).map(|s| s.text.as_str());
+        let Some(text) = text else {
+            let wanted = format!("one of {}", list(words.iter().map(|(w, _)| *w)));
+            self.wrong(node, key, &wanted);
+            return None;
+        };
+        if let Some((_, value)) = words.iter().find(|(w, _)| *w == text) {
+            return Some(*value);
+        }
+        let all = list(words.iter().map(|(w, _)| *w));
+        let wanted = if words.len() == 1 { all } else { format!("one of {all}") };
+        let mut diagnostic = Diagnostic::error(Code::BadChoice, node.span, format!("`{key}` is {wanted}, found {text:?}"));
+        if let Some(near) = nearest(text, words.iter().map(|(w, _)| *w)) {
+            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        self.out.push(diagnostic);
+        None
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&mut self, node: Option<&Node>, key: &str) -> Vec<Spanned<String>> {
+        let Some(node) = node else { return Vec::new() };
+        let Some(items) = node.as_list() else {
+            let example = match node.as_str() {
+                Some(text) => format!("a list such as `[{text}]`"),
+                None => "a list such as `[a, b]`".to_owned(),
+            };
+            self.wrong(node, key, &example);
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.text(item, key)).collect()
+    }
+
+    /// The entries of a map from names, or nothing.
+    pub(crate) fn entries<'n>(&mut self, node: Option<&'n Node>, key: &str, wanted: &str) -> &'n [(Spanned<String>, Node)] {
+        let Some(node) = node else { return &[] };
+        match &node.kind {
+            NodeKind::Map(entries) => entries,
+            _ => {
+                self.wrong(node, key, wanted);
+                &[]
+            }
+        }
+    }
+
+    /// `links`.
+    pub(crate) fn links(&mut self, node: Option<&Node>) -> Vec<Link> {
+        let Some(node) = node else { return Vec::new() };
+        let Some(items) = node.as_list() else {
+            self.wrong(node, "links", "a list such as `[{title: Dashboard, url: \"https://...\"}]`");
+            return Vec::new();
+        };
+        let mut links = Vec::new();
+        for item in items {
+            let Some(fields) = self.fields(item, &LINK, None) else { continue };
+            let title = self.plain_text(fields.get("title"), "title");
+            let url = self.plain_text(fields.get("url"), "url");
+            if let (Some(title), Some(url)) = (title, url) {
+                links.push(Link { title, url });
+            }
+        }
+        links
+    }
+
+    /// A duration that holds no template.
+    pub(crate) fn duration(&mut self, node: &Node, key: &str) -> Option<SignedDuration> {
+        let text = node.as_scalar().map(|s| s.text.as_str()).unwrap_or_default();
+        match parse_duration(text).filter(|_| node.as_str().is_some()) {
+            Some(duration) => Some(duration),
+            None => {
+                self.bad_duration(node, key);
+                None
+            }
+        }
+    }
+
+    /// Reports what is no duration.
+    pub(crate) fn bad_duration(&mut self, node: &Node, key: &str) {
+        let Some(scalar) = node.as_scalar().filter(|s| s.value != ScalarValue::Null) else {
+            self.wrong(node, key, "a duration such as `30s`");
+            return;
+        };
+        let text = &scalar.text;
+        let help = if matches!(scalar.value, ScalarValue::Int(_) | ScalarValue::Float(_)) && !text.starts_with('-') {
+            format!("give it a unit: `{text}s`, `{text}m` or `{text}ms`")
+        } else if text.starts_with('-') {
+            "a duration is never negative".to_owned()
+        } else if text.len() > 2 && parse_duration(&text.replace(' ', "")).is_some() {
+            format!("write `{}`, without spaces", text.replace(' ', ""))
+        } else if text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse::<f64>().is_ok_and(|n| n > 1e6) {
+            "a hundred years is the longest duration".to_owned()
+        } else {
+            "the units are `ms`, `s`, `m`, `h`, `d`, `w`, longer ones first: `1h30m`".to_owned()
+        };
+        self.out.push(
+            Diagnostic::error(Code::BadDuration, node.span, format!("`{key}` needs a duration such as `30s`, found `{text}`")).help(help),
+        );
+    }
+
+    /// A template.
+    pub(crate) fn template(&mut self, node: &Node, key: &str) -> Option<Template> {
+        let scalar = self.string(node, key)?;
+        if scalar.text.trim().is_empty() {
+            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")));
+            return None;
+        }
+        self.template_of(node, scalar)
+    }
+
+    /// The template of a string scalar.
+    pub(crate) fn template_of(&mut self, node: &Node, scalar: &Scalar) -> Option<Template> {
+        if !has_template(&scalar.text) {
+            return Some(Template::literal(&scalar.text, node.span));
+        }
+        let map = Arc::new(scalar.map.clone());
+        match Template::parse(&scalar.text, node.span, node.span.source, &map) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let from = scalar.text.get(error.range.start as usize..).unwrap_or("");
+                let code = if ["{{", "{%", "{#"].iter().any(|b| from.starts_with(b)) { Code::TemplateSyntax } else { Code::ExpressionSyntax };
+                self.syntax(node, &scalar.map, code, error);
+                None
+            }
+        }
+    }
+
+    fn syntax(&mut self, node: &Node, map: &TextMap, code: Code, error: SyntaxError) {
+        let mut diagnostic = Diagnostic::error(code, inside(node, map, &error.range), error.message);
+        diagnostic.help = error.help;
+        self.out.push(diagnostic);
+    }
+
+    /// A bare expression.
+    pub(crate) fn expr(&mut self, node: &Node, key: &str) -> Option<Expr> {
+        let Some(scalar) = node.as_scalar().filter(|s| s.value != ScalarValue::Null) else {
+            self.wrong(node, key, "an expression such as `status == 200`");
+            return None;
+        };
+        let trimmed = scalar.text.trim();
+        if trimmed.starts_with("{{") {
+            let inner = trimmed.trim_start_matches("{{").trim_end_matches("}}").trim();
+            let help = if trimmed.ends_with("}}") && !inner.contains("{{") && !inner.contains("}}") {
+                format!("leave the braces out: `{inner}`")
+            } else {
+                "leave the braces out".to_owned()
+            };
+            self.out.push(
+                Diagnostic::error(Code::ExpressionSyntax, node.span, format!("`{key}` is an expression already")).help(help),
+            );
+            return None;
+        }
+        match Expr::parse(&scalar.text, node.span.source, 0, Arc::new(scalar.map.clone())) {
+            Ok(expr) => Some(expr),
+            Err(error) => {
+                self.syntax(node, &scalar.map, Code::ExpressionSyntax, error);
+                None
+            }
+        }
+    }
+
+    /// A bare expression or a list of them.
+    pub(crate) fn exprs(&mut self, node: Option<&Node>, key: &str) -> Vec<Expr> {
+        let Some(node) = node else { return Vec::new() };
+        match &node.kind {
+            NodeKind::Scalar(_) => self.expr(node, key).into_iter().collect(),
+            NodeKind::List(items) if items.is_empty() => {
+                self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")).help("leave the key out"));
+                Vec::new()
+            }
+            NodeKind::List(items) => items.iter().filter_map(|i| self.expr(i, key)).collect(),
+            NodeKind::Map(entries) => {
+                let mut diagnostic = mismatch(node, key, "an expression such as `status == 200`, or a list of them");
+                // `expect: { status: 200 }` is the habit of other tools.
+                if let Some((k, v)) = entries.first()
+                    && let Some(s) = v.as_scalar()
+                {
+                    let value = if s.value == ScalarValue::Str { format!("'{}'", s.text) } else { s.text.clone() };
+                    diagnostic = diagnostic.help(format!("write `{key}: {} == {value}`", k.value));
+                }
+                self.out.push(diagnostic);
+                Vec::new()
+            }
+        }
+    }
+}

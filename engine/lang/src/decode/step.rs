@@ -1,0 +1,339 @@
+//! Steps: one body and the common keys.
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::Diagnostic;
+use runbook_core::expr::Template;
+use runbook_core::model::{Body, Step, StepSeverity};
+use runbook_core::module::{Effect, Entry, Kind};
+use runbook_core::node::Node;
+use runbook_core::span::{Span, Spanned};
+use runbook_core::suggest::nearest;
+
+use super::fields::head;
+use super::names::Naming;
+use super::{Fields, Reader};
+use crate::keys::{self, BLOCK, BODIES, STEP, Where};
+
+/// Where a step stands, as far as its keys depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ground {
+    /// Directly inside a `parallel`.
+    pub(crate) parallel: bool,
+    /// Somewhere inside `checks`.
+    pub(crate) checklist: bool,
+}
+
+impl Ground {
+    /// The ground of a checklist.
+    pub(crate) const CHECKLIST: Ground = Ground { parallel: false, checklist: true };
+
+    /// The ground of what is inside a step.
+    pub(crate) fn inside(self) -> Ground {
+        Ground { parallel: false, ..self }
+    }
+}
+
+const SEVERITIES: &[(&str, StepSeverity)] = &[("critical", StepSeverity::Critical), ("warning", StepSeverity::Warning)];
+
+/// What the keys of a step say about its body.
+struct Bodies<'n> {
+    found: Vec<(&'n Spanned<String>, &'n Node)>,
+    /// Keys that are neither a body nor common.
+    unknown: Vec<&'n Spanned<String>>,
+}
+
+impl Reader<'_> {
+    /// A list of steps.
+    pub(crate) fn steps(&mut self, node: &Node, key: &str, ground: Ground) -> Vec<Step> {
+        let Some(items) = node.as_list() else {
+            let mut diagnostic =
+                Diagnostic::error(Code::WrongType, head(node), format!("`{key}` is a list of steps, found {}", node.describe()));
+            diagnostic = match node.as_map() {
+                Some(entries) if !entries.is_empty() => diagnostic.help("begin each step with `- `"),
+                _ => diagnostic.help("write the steps below it, each beginning with `- `"),
+            };
+            self.out.push(diagnostic);
+            return Vec::new();
+        };
+        if items.is_empty() {
+            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` has no steps")).help("it needs at least one"));
+        }
+        items.iter().filter_map(|item| self.step(item, ground)).collect()
+    }
+
+    /// A list of checks, or one check alone.
+    pub(crate) fn checks(&mut self, node: &Node, key: &str, ground: Ground) -> Vec<Step> {
+        if node.as_map().is_some() && key != "requires" && key != "verify" && key != "checks" {
+            return self.step(node, ground).into_iter().collect();
+        }
+        self.steps(node, key, ground)
+    }
+
+    /// One step.
+    pub(crate) fn step(&mut self, node: &Node, ground: Ground) -> Option<Step> {
+        let Some(entries) = node.as_map() else {
+            let help = match node.as_str() {
+                Some(text) if self.registry.get(text).is_some() => format!("write `- {text}: {{}}`"),
+                Some(text) if BODIES.get(text).is_some() => format!("give it a value: `- {text}: ...`"),
+                Some(text) => format!("write `- note: {text:?}` to show it, or `- shell: ...` to run it"),
+                None => "a step is a map such as `- http: http://127.0.0.1:8000/`".to_owned(),
+            };
+            let message = format!("a step is a map, found {}", if node.is_null() { "nothing" } else { node.describe() });
+            self.out.push(Diagnostic::error(Code::WrongType, head(node), message).help(help));
+            return None;
+        };
+        let fields = Fields { node, entries };
+        let bodies = self.bodies(&fields);
+        let entry = bodies.found.first().and_then(|(k, _)| self.registry.get(&k.value).cloned());
+        for key in &bodies.unknown {
+            self.unknown_step_key(key, entry.as_deref(), bodies.found.is_empty());
+        }
+        let (key, value) = self.one_body(&fields, &bodies)?;
+        self.misplaced(&fields, &key.value, entry.as_deref(), ground);
+        let body = match &entry {
+            Some(entry) => Some(Body::Module(self.call(entry, key, value))),
+            None => self.plain_body(key, value, &fields, ground),
+        };
+        let common = self.common(&fields, ground);
+        Some(Step { body_span: key.span, body: body?, ..common })
+    }
+
+    /// Sorts a step's keys into bodies and unknown ones.
+    fn bodies<'n>(&self, fields: &Fields<'n>) -> Bodies<'n> {
+        let mut out = Bodies { found: Vec::new(), unknown: Vec::new() };
+        for (key, value) in fields.entries {
+            let name = key.value.as_str();
+            if STEP.get(name).is_some() || BLOCK.get(name).is_some() {
+                continue;
+            }
+            if BODIES.get(name).is_some() || self.registry.get(name).is_some() {
+                out.found.push((key, value));
+            } else {
+                out.unknown.push(key);
+            }
+        }
+        out
+    }
+
+    /// Reports a key of a step that is neither a body nor common.
+    fn unknown_step_key(&mut self, key: &Spanned<String>, entry: Option<&Entry>, no_body: bool) {
+        let name = key.value.as_str();
+        let unknown = |help: String| Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{name}` in a step")).help(help);
+        if let Some(entry) = entry
+            && entry.args_schema["properties"].get(name).is_some()
+        {
+            let more = match &entry.main {
+                Some(main) if main != name => format!(" (`{main}:` is what the short form stands for)"),
+                _ => String::new(),
+            };
+            self.out.push(unknown(format!("it is an argument of `{}`: write it under `{}:`{more}", entry.name, entry.name)));
+            return;
+        }
+        if let Some(alias) = keys::find_alias(Where::Step, name) {
+            self.out.push(unknown(alias.help.to_owned()));
+            return;
+        }
+        let registry = self.registry;
+        let near_common = nearest(name, STEP.names().chain(BLOCK.names()));
+        let bodies: Vec<&str> = BODIES.keys.iter().map(|k| k.name).chain(registry.names().map(|n| n as &str)).collect();
+        let near_body = nearest(name, bodies.iter().copied());
+        let looks_like_module = name.contains('.') || (no_body && near_common.is_none());
+        if looks_like_module {
+            let elsewhere: Vec<&str> = keys::tables_with(name).map(|t| t.name).collect();
+            let diagnostic = Diagnostic::error(Code::UnknownModule, key.span, format!("there is no module `{name}`"));
+            self.out.push(match near_body {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None if !elsewhere.is_empty() => {
+                    Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{name}` means nothing in a step"))
+                        .help(format!("it belongs to {}", elsewhere.join(" or to ")))
+                }
+                None => diagnostic.help("`runbook modules` lists what there is"),
+            });
+            return;
+        }
+        let near = if no_body { near_body.or(near_common) } else { near_common.or(near_body) };
+        let elsewhere: Vec<&str> = keys::tables_with(name).map(|t| t.name).collect();
+        self.out.push(match near {
+            _ if !elsewhere.is_empty() => Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{name}` means nothing in a step"))
+                .help(format!("it belongs to {}", elsewhere.join(" or to "))),
+            Some(near) => unknown(format!("did you mean `{near}`?")),
+            None => unknown(format!("allowed here: {}, and one body", STEP.names().collect::<Vec<_>>().join(", "))),
+        });
+    }
+
+    /// The one body; none or several are reported.
+    fn one_body<'n>(&mut self, fields: &Fields<'n>, bodies: &Bodies<'n>) -> Option<(&'n Spanned<String>, &'n Node)> {
+        match bodies.found.as_slice() {
+            [one] => Some(*one),
+            [] => {
+                // An unknown key is most likely the misspelt body.
+                let guessed = bodies.unknown.iter().any(|k| nearest(&k.value, STEP.names()).is_none());
+                if !guessed {
+                    let span = fields.head();
+                    let message = if fields.entries.is_empty() { "an empty step" } else { "this step does nothing" };
+                    self.out.push(
+                        Diagnostic::error(Code::NoBody, span, message)
+                            .help("give it one body: a module such as `http`, `command`, `shell`, `block`, `play`, `set`, `ask`, `note`, ..."),
+                    );
+                }
+                None
+            }
+            [(first, _), (second, _), ..] => {
+                self.out.push(
+                    Diagnostic::error(Code::TwoBodies, second.span, format!("a step with two bodies: `{}` and `{}`", first.value, second.value))
+                        .also(first.span, "the first one")
+                        .help(format!("begin a new step: `- {}: ...`", second.value)),
+                );
+                None
+            }
+        }
+    }
+
+    /// Reports keys that mean nothing beside this body or at this place.
+    fn misplaced(&mut self, fields: &Fields<'_>, body: &str, entry: Option<&Entry>, ground: Ground) {
+        let mut refuse = |key: &str, why: String, help: &str| {
+            if let Some((key, _)) = fields.entry(key) {
+                self.out.push(Diagnostic::error(Code::NotAllowedHere, key.span, why).help(help));
+            }
+        };
+        for key in ["needs", "every"] {
+            if !ground.parallel {
+                let help = if key == "every" {
+                    "steps run in file order; a pause between attempts is `retry: { every: ... }`"
+                } else {
+                    "steps run in file order; write a graph as the children of a `parallel`"
+                };
+                refuse(key, format!("`{key}` means something only inside `parallel`"), help);
+            }
+        }
+        for key in ["rescue", "always"] {
+            if body != "block" {
+                refuse(key, format!("`{key}` stands beside `block`, not beside `{body}`"), "put the step into a `block`");
+            }
+        }
+        if body != "play" {
+            let help = match entry {
+                Some(_) => "write the arguments under the module's name",
+                None => "it gives the parameters of `play`",
+            };
+            refuse("with", format!("`with` stands beside `play`, not beside `{body}`"), help);
+        }
+        for key in ["severity", "graded"] {
+            if !ground.checklist {
+                refuse(key, format!("`{key}` means something only in a checklist"), "leave it out; under `steps` a failed step is a failure");
+            }
+        }
+        let looks = entry.is_some_and(|e| e.kind == Kind::Probe);
+        let passive = matches!(body, "note" | "set" | "ask" | "manual" | "wait" | "fail" | "stop");
+        for key in ["undo", "idempotent", "touches"] {
+            if looks || (passive && !(key == "undo" && body == "manual")) {
+                refuse(key, format!("`{key}` beside `{body}`, which changes nothing"), "leave it out");
+            }
+        }
+        if looks || matches!(body, "note" | "set" | "ask" | "manual" | "wait" | "fail" | "stop") {
+            refuse("confirm", format!("`confirm` beside `{body}`, which changes nothing"), "leave it out; `ask:` is a question of its own");
+        }
+        if entry.is_none() && passive && body != "manual" && body != "ask" {
+            for key in ["retry", "expect", "grade"] {
+                refuse(key, format!("`{key}` beside `{body}`, which has no result to judge"), "leave it out");
+            }
+        }
+    }
+
+    /// The common keys; the body is the caller's.
+    fn common(&mut self, fields: &Fields<'_>, ground: Ground) -> Step {
+        let id = fields.get("id").and_then(|n| self.text(n, "id")).filter(|id| self.name(id, Naming::Id));
+        let each = self.each(fields);
+        let effect = fields.get("effect").and_then(|n| self.word(n, "effect", Effect::ALL).map(|e| Spanned::new(e, n.span)));
+        let override_ask = fields.get("override").and_then(|n| self.word(n, "override", &[("ask", true)]));
+        let inner = ground.inside();
+        let span = fields.node.span;
+        Step {
+            span,
+            body_span: span,
+            id,
+            name: fields.get("name").and_then(|n| self.template(n, "name")),
+            tags: self.texts(fields.get("tags"), "tags").into_iter().map(|t| t.value).collect(),
+            links: self.links(fields.get("links")),
+            when: fields.get("when").and_then(|n| self.expr(n, "when")),
+            needs: self.needs(fields.get("needs")),
+            every: self.duration_arg(fields.get("every"), "every"),
+            expect: self.exprs(fields.get("expect"), "expect"),
+            severity: fields.get("severity").and_then(|n| self.word(n, "severity", SEVERITIES)).unwrap_or_default(),
+            grade: self.grade(fields.get("grade")),
+            override_ask: override_ask.unwrap_or_default(),
+            retry: self.retry(fields.get("retry")),
+            timeout: self.duration_arg(fields.get("timeout"), "timeout"),
+            expected_duration: self.duration_arg(fields.get("expected_duration"), "expected_duration"),
+            continue_on_error: self.bool_arg(fields.get("continue_on_error"), "continue_on_error"),
+            undo: fields.get("undo").map(|n| self.steps(n, "undo", Ground::default())).unwrap_or_default(),
+            verify: fields.get("verify").map(|n| self.checks(n, "verify", inner)).unwrap_or_default(),
+            confirm: self.confirm(fields.get("confirm"), each.is_some()),
+            effect,
+            touches: self.touches(fields.get("touches")),
+            idempotent: fields.get("idempotent").and_then(|n| self.bool(n, "idempotent")),
+            save: self.text_arg(fields.get("save"), "save"),
+            sensitive: fields.get("sensitive").and_then(|n| self.bool(n, "sensitive")).unwrap_or_default(),
+            on: self.host(fields.get("on")).map(|t| runbook_core::model::Arg { span: t.span, kind: runbook_core::model::ArgKind::Template(t) }),
+            graded: fields.get("graded").and_then(|n| self.bool(n, "graded")).unwrap_or(true),
+            each,
+            // Replaced by the caller.
+            body: Body::Note(Template::literal("", span)),
+        }
+    }
+
+    fn touches(&mut self, node: Option<&Node>) -> Option<runbook_core::model::Arg> {
+        let node = node?;
+        let Some(items) = node.as_list() else {
+            self.wrong(node, "touches", "a list such as `[service:api-gateway, \"file:/etc/x\"]`");
+            return None;
+        };
+        const KINDS: &[&str] = &["service", "port", "process", "file", "db", "host"];
+        for item in items {
+            let Some(text) = item.as_str().filter(|t| !t.starts_with("{{")) else { continue };
+            let kind = text.split(':').next().unwrap_or("");
+            if !text.contains(':') || !KINDS.contains(&kind) {
+                let mut diagnostic = Diagnostic::error(Code::BadChoice, item.span, format!("{text:?} names no resource"));
+                diagnostic = match nearest(kind, KINDS.iter().copied()) {
+                    Some(near) if text.contains(':') => diagnostic.help(format!("did you mean `{near}:`?")),
+                    _ => diagnostic.help("a resource is written `service:NAME`, `port:N`, `process:PID`, `file:PATH`, `db:PATH` or `host:*`"),
+                };
+                self.out.push(diagnostic);
+            }
+        }
+        Some(self.arg(node))
+    }
+
+    /// A host; only this machine so far.
+    pub(crate) fn host(&mut self, node: Option<&Node>) -> Option<Template> {
+        let node = node?;
+        let host = self.template(node, "on")?;
+        if host.as_literal() == Some("localhost") {
+            return None;
+        }
+        self.out.push(
+            Diagnostic::error(Code::NotYet, node.span, "other hosts are not supported yet")
+                .help("leave `on` out, and run the playbook on the host itself"),
+        );
+        None
+    }
+
+    /// Reports ids that are used twice, in all these steps and what is inside them.
+    pub(crate) fn unique_ids<'s>(&mut self, lists: impl IntoIterator<Item = &'s [Step]>) {
+        let mut seen: std::collections::HashMap<&'s str, Span> = std::collections::HashMap::new();
+        for list in lists {
+            crate::walk::each_step(list, &mut |step| {
+                let Some(id) = &step.id else { return };
+                if let Some(first) = seen.get(id.value.as_str()) {
+                    self.out.push(
+                        Diagnostic::error(Code::DuplicateId, id.span, format!("the id `{}` is used twice", id.value))
+                            .also(*first, "first used here")
+                            .help("an id names one step of a playbook"),
+                    );
+                } else {
+                    seen.insert(&id.value, id.span);
+                }
+            });
+        }
+    }
+}

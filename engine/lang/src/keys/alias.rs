@@ -1,0 +1,128 @@
+//! Other tools' words, with the word that is meant here.
+
+/// Where a word is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// In a step.
+    Step,
+    /// At the top of a playbook.
+    Playbook,
+    /// Under `retry`.
+    Retry,
+    /// In a service's entry.
+    Service,
+}
+
+/// A word of another tool.
+#[derive(Debug)]
+pub struct Alias {
+    /// Where it is written.
+    pub at: Where,
+    /// The word.
+    pub word: &'static str,
+    /// What to write here, as a whole help line.
+    pub help: &'static str,
+}
+
+/// What is meant by another tool's word.
+pub fn find(at: Where, word: &str) -> Option<&'static Alias> {
+    let word = word.strip_prefix("ansible.builtin.").unwrap_or(word);
+    ALIASES.iter().find(|a| a.at == at && a.word == word)
+}
+
+macro_rules! aliases {
+    ($( $at:ident { $( $( $word:literal )|+ => $help:literal; )* } )*) => {
+        pub(super) const ALIASES: &[Alias] = &[ $( $( $( Alias { at: Where::$at, word: $word, help: $help }, )+ )* )* ];
+    };
+}
+
+aliases! {
+    Step {
+        "cmd" | "run" | "exec" | "argv" | "win_command" | "executable" => "here it is `command:` (an argument vector) or `shell:` (text)";
+        "script" | "bash" | "sh" | "raw" | "win_shell" | "powershell" => "here it is `shell:`";
+        "if" | "only_if" | "condition" | "unless" => "here it is `when:`, with a bare expression";
+        "loop" | "with_items" | "with_list" | "with_dict" | "foreach" | "forEach" | "items" | "each" | "matrix" | "strategy" => "here it is `for_each:`, and the item is `item`";
+        "loop_control" | "loop_var" => "here it is `as:`, the name of the item";
+        "register" | "output" | "outputs" => "here it is `id:`; the result is then `steps.<id>`";
+        "depends" | "depends_on" | "dependencies" | "after" | "requires" => "here it is `needs:`, inside a `parallel`";
+        "become" | "become_user" | "sudo" => "the user is given to the module: `command: {argv: [...], user: NAME}`";
+        "hosts" | "delegate_to" | "runs-on" | "host" => "here it is `on:`, the host of a step";
+        "uses" | "include" | "include_tasks" | "import_tasks" | "import_playbook" | "include_role" | "import_role" | "roles" | "call" | "playbook" => "here it is `play: NAME`, with its parameters under `with:`";
+        "until" => "here it is `retry:` with `expect:`: the step is repeated until what it expects holds";
+        "retries" | "attempts" | "max_attempts" => "here it is `retry: { attempts: N }`";
+        "delay" | "retry_delay" | "interval" => "here it is `retry: { every: 5s }`; to sleep, `wait: 5s`";
+        "sleep" | "pause" | "wait_for" => "here it is `wait: 10s`; to wait for something, a check with `retry: { for: 30s }`";
+        "ignore_errors" | "continue-on-error" | "continueOnError" | "allow_failure" | "continue_on" | "ignore_unreachable" => "here it is `continue_on_error: true`";
+        "notify" | "handlers" => "there are no handlers: write the step where it belongs, with `when: steps.<id>.changed`";
+        "timeout-minutes" | "timeout_minutes" | "timeoutSeconds" | "timeout_sec" | "async" => "here it is `timeout: 5m`, with a unit";
+        "msg" | "message" | "debug" | "echo" | "print" | "log_message" => "here it is `note:`";
+        "fail_when" | "failed_when" | "assert" | "that" | "expected" | "expectations" | "should" => "here it is `expect:`, which says what must hold";
+        "changed_when" => "here it is `effect: read` for a command that only looks";
+        "finally" | "ensure" | "post" => "here it is `always:`, beside `block:`";
+        "on_error" | "on_fail" | "on-failure" | "catch" | "except" | "onFailure" | "handlerOn" => "here it is `rescue:`, beside `block:`";
+        "tasks" | "group" | "sequence" | "jobs" => "here it is `block:`, a list of steps";
+        "steps" | "actions" => "inside a step, a list of steps is `block:`";
+        "concurrent" | "fork" | "async_steps" => "here it is `parallel:`, a list of steps";
+        "vars" | "variables" | "set_fact" | "let" => "here it is `set:`, a step of its own";
+        "env" | "environment" => "the environment is given to the module: `command: {argv: [...], env: {...}}`";
+        "cwd" | "dir" | "chdir" | "workingDir" | "working-directory" | "working_dir" => "the folder is given to the module: `command: {argv: [...], cwd: PATH}`";
+        "title" | "description" | "label" => "here it is `name:`";
+        "prompt" | "question" | "input" => "here it is `ask: { question: ... }`";
+        "approve" | "approval" | "confirmation" => "here it is `confirm:`, or `ask:` for a question";
+        "rollback" | "revert" | "compensate" => "here it is `undo:`, a list of steps";
+        "throttle" | "max-parallel" | "concurrency" | "serial" | "forks" => "here it is `max_parallel:`, beside `for_each:`";
+        "no_log" | "secret" | "mask" => "here it is `sensitive: true`";
+        "exit" | "abort" | "error" | "die" => "here it is `fail: TEXT`, or `stop: TEXT` to end as succeeded";
+        "end" | "return" | "break" => "here it is `stop: TEXT`";
+        "check" | "verify_with" | "probe" => "a check is a step with a probe as its body, such as `http:` or `port:`";
+        "creates" | "removes" => "here it is a check before the step and `when:`";
+        "url" | "get" | "curl" | "uri" | "wget" | "http_get" => "here it is `http:`, the probe for a URL";
+        "on_success" => "here it is the next step: steps run only while all before them succeeded";
+        "repeat" | "repeatPolicy" | "retryPolicy" | "retry_policy" => "here it is `retry: { attempts: N, every: 5s }`";
+    }
+    Playbook {
+        "title" | "name" | "runbook" | "id" => "here it is `playbook:`, one line that says what this does";
+        "version" | "apiVersion" | "schema" => "here it is `language: 1`, and it may be left out";
+        "inputs" | "parameters" | "args" | "arguments" | "vars_prompt" | "input" => "here it is `params:`";
+        "variables" | "vars_files" | "set" | "defaults" | "locals" => "here it is `vars:`; what several playbooks share belongs to `system.yaml`";
+        "preconditions" | "prerequisites" | "prechecks" | "assumptions" | "pre_tasks" | "before" => "here it is `requires:`, a list of checks";
+        "postconditions" | "postchecks" | "assertions" | "expect" => "here it is `verify:`, a list of checks";
+        "post_tasks" | "finally" | "cleanup" | "after" => "here it is `always:`, a list of steps";
+        "on_error" | "handlers" | "handlerOn" | "catch" => "here it is `rescue:`, a list of steps";
+        "rollback" | "undo" => "here it is `on_failure: undo`, with `undo:` at each step";
+        "tasks" | "jobs" | "workflow" | "procedure" | "actions" | "stages" | "plan" | "roles" => "here it is `steps:`";
+        "tree" | "diagnosis" | "diagnose" | "decision_tree" | "questions" => "here it is `triage:`";
+        "checklist" | "checklists" | "audit" => "here it is `checks:`";
+        "hosts" | "host" | "runs-on" | "target" | "targets" => "here it is `on:`, the default host; hosts are listed in `system.yaml`";
+        "become" | "become_user" | "sudo" | "gather_facts" | "connection" | "remote_user" | "strategy" => "there is no such thing here: a playbook says what each step does, and the user is given to the module";
+        "environment" | "secrets" => "here it is `env:`, a list of the variables it uses";
+        "cron" | "triggers" | "trigger" | "when" => "here it is `schedule: { cron: \"...\" }`";
+        "timeout" | "timeoutSec" | "maxDuration" => "a step has `timeout:`; a playbook has `expected_duration:`";
+        "desc" | "doc" | "docs" | "summary" => "here it is `description:`";
+        "labels" | "category" | "categories" => "here it is `tags:`";
+        "result" | "results" | "returns" | "output" => "here it is `outputs:`";
+        "include" | "import" | "import_playbook" | "includes" | "extends" => "there is no inclusion: a step says `play: NAME`";
+        "mutex" | "concurrency" | "locks" => "here it is `lock:`";
+        "services" | "service_defaults" | "thresholds" | "contacts" | "escalation" | "profiles" | "read_commands" => "it belongs to the system: write it in `system.yaml`";
+    }
+    Retry {
+        "count" | "times" | "max" | "limit" | "retries" | "max_attempts" => "here it is `attempts:`";
+        "delay" | "interval" | "wait" | "pause" | "intervalSec" | "initial_delay" => "here it is `every:`";
+        "until" | "expect" => "what success is, `expect:` of the step says";
+        "timeout" | "max_time" | "duration" | "deadline" => "here it is `for:`; `timeout:` of the step is for one attempt";
+        "multiplier" | "factor" | "exponential" => "here it is `backoff:`";
+        "max_interval" | "max_wait" | "cap" => "here it is `max_delay:`";
+    }
+    Service {
+        "depends_on" | "depends" | "requires" | "after" => "here it is `needs:`";
+        "cmd" | "run" | "exec" | "start" | "argv" => "here it is `command:`, an argument vector";
+        "dir" | "working_dir" | "working_directory" | "root" => "here it is `cwd:`";
+        "environment" => "here it is `env:`";
+        "pidfile" | "pid" => "here it is `pid_file:`";
+        "health" | "healthcheck" | "health_check" | "probe" | "check" => "here it is `ready:`, a check, and `health_url:` for its URL";
+        "listen" | "bind" => "here it is `port:`, a number";
+        "log" | "logs" | "log_file" | "logfile" => "here it is `stdout:` and `stderr:`";
+        "variables" => "here it is `vars:`";
+        "disabled" => "here it is `enabled: false`";
+    }
+}

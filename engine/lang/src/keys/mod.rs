@@ -1,0 +1,161 @@
+//! The one table of the language's keys: what decoding, the schema, "allowed here" and the reference pages are made of.
+
+mod alias;
+mod playbook;
+mod step;
+mod system;
+
+pub use alias::{Alias, Where, find as find_alias};
+pub use playbook::{LINK, LOCK, PARAM, PLAYBOOK, SCHEDULE};
+pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
+pub use system::{ESCALATION, SERVICE, STOP, SYSTEM, THRESHOLD};
+
+/// What is written as a key's value.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Text as it is.
+    Text,
+    /// Text that may hold `{{ expression }}`.
+    Template,
+    /// A bare expression.
+    Expr,
+    /// A bare expression or a list of them.
+    Exprs,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number.
+    Number,
+    /// A duration such as `30s`.
+    Duration,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
+    /// A list of steps.
+    Steps,
+    /// A list of checks.
+    Checks,
+    /// One check or a list of them.
+    Check,
+    /// Names with templates.
+    Templates,
+    /// Anything, with templates in it.
+    Any,
+    /// A map with keys of its own.
+    Table(&'static Table),
+    /// A list.
+    ListOf(&'static Shape),
+    /// A map from names.
+    MapOf(&'static Shape),
+    /// One of several forms.
+    OneOf(&'static [Shape]),
+    /// A tree, described elsewhere.
+    Tree,
+}
+
+/// A key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As written.
+    pub name: &'static str,
+    /// What is written as its value.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it means, in one sentence.
+    pub doc: &'static str,
+}
+
+/// The keys of one kind of map.
+#[derive(Debug)]
+pub struct Table {
+    /// What the map is, as said to people: "a step".
+    pub name: &'static str,
+    /// Its keys, in the order in which they are explained.
+    pub keys: &'static [Key],
+}
+
+impl Table {
+    /// The key of this name.
+    pub fn get(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|k| k.name == name)
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|k| k.name)
+    }
+}
+
+/// Every table, for looking up where a key belongs.
+pub const TABLES: &[&Table] =
+    &[&PLAYBOOK, &STEP, &BODIES, &BLOCK, &RETRY, &GRADE, &PARAM, &ASK, &WAIT, &CONFIRM, &LOCK, &SCHEDULE, &LINK, &SYSTEM, &SERVICE, &STOP, &THRESHOLD, &ESCALATION];
+
+/// The tables that know this key.
+pub fn tables_with(name: &str) -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().copied().filter(move |t| t.get(name).is_some())
+}
+
+impl Shape {
+    /// What is needed, as said to people, with an example.
+    pub fn wanted(&self) -> &'static str {
+        match self {
+            Shape::Text | Shape::Template => "text",
+            Shape::Expr => "an expression such as `status == 200`",
+            Shape::Exprs => "an expression such as `status == 200`, or a list of them",
+            Shape::Bool => "`true` or `false`",
+            Shape::Int => "a whole number such as `3`",
+            Shape::Number => "a number such as `1.5`",
+            Shape::Duration => "a duration such as `30s`",
+            Shape::Word(_) => "a word",
+            Shape::Texts => "a list such as `[a, b]`",
+            Shape::Steps => "a list of steps, each beginning with `- `",
+            Shape::Checks => "a list of checks, each beginning with `- `",
+            Shape::Check => "a check or a list of checks",
+            Shape::Templates => "a map such as `{name: value}`",
+            Shape::Any => "a value",
+            Shape::Table(_) | Shape::MapOf(_) | Shape::Tree => "a map",
+            Shape::ListOf(_) => "a list",
+            Shape::OneOf(forms) => forms.first().map_or("a value", Shape::wanted),
+        }
+    }
+}
+
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, required: false, doc }
+}
+
+const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, required: true, doc }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_documented_and_unique() {
+        for table in TABLES {
+            let mut seen = std::collections::HashSet::new();
+            for key in table.keys {
+                assert!(seen.insert(key.name), "{} twice in {}", key.name, table.name);
+                assert!(key.doc.ends_with('.'), "{} of {}", key.name, table.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_alias_is_never_a_key_of_its_place() {
+        for alias in alias::ALIASES {
+            let tables: &[&Table] = match alias.at {
+                Where::Step => &[&STEP, &BODIES],
+                Where::Playbook => &[&PLAYBOOK],
+                Where::Retry => &[&RETRY],
+                Where::Service => &[&SERVICE],
+            };
+            assert!(tables.iter().all(|t| t.get(alias.word).is_none()), "{}", alias.word);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Bytes into text: encoding, byte-order mark, and characters that hide what a file says.
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::{Diagnostic, Diagnostics};
+use runbook_core::span::{SourceId, SourceMap, Span};
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+
+/// How many hidden characters of a file are reported before the rest is passed over.
+const MAX_REPORTED: usize = 20;
+
+/// Adds the file's text to the sources and reports what no playbook may contain. `None` if it cannot be read any further.
+pub fn accept(name: &str, bytes: &[u8], sources: &mut SourceMap, out: &mut Diagnostics) -> Option<SourceId> {
+    if bytes.len() > MAX_BYTES {
+        let id = sources.add(name, "");
+        let message = format!("the file is {} bytes large; {MAX_BYTES} (10 MiB) is the limit", bytes.len());
+        out.push(Diagnostic::error(Code::TooLarge, Span::new(id, 0, 0), message).help("keep the data in a file of its own and read it with a module"));
+        return None;
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let id = sources.add(name, &*String::from_utf8_lossy(bytes));
+            let span = Span::new(id, at, at + '\u{FFFD}'.len_utf8());
+            out.push(if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+                Diagnostic::error(Code::NotUtf8, span, "the file looks like UTF-16").help("save the file as UTF-8")
+            } else {
+                let byte = bytes.get(at).copied().unwrap_or_default();
+                Diagnostic::error(Code::NotUtf8, span, format!("the byte 0x{byte:02X} at offset {at} is not UTF-8"))
+                    .help("save the file as UTF-8")
+            });
+            return None;
+        }
+    };
+    let id = sources.add(name, text);
+    let before = out.len();
+    hidden_characters(text, id, out);
+    (out.len() == before).then_some(id)
+}
+
+/// Reports control, direction and invisible characters.
+fn hidden_characters(text: &str, source: SourceId, out: &mut Diagnostics) {
+    let mut reported = 0;
+    let mut indent = true;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next_is_newline = chars.peek().is_some_and(|(_, n)| *n == '\n');
+        let span = Span::new(source, at, at + c.len_utf8());
+        let name = format!("U+{:04X}", c as u32);
+        let found = match c {
+            '\r' if next_is_newline => None,
+            '\r' => Some(
+                Diagnostic::error(Code::ControlCharacter, span, "a carriage return alone (U+000D) inside a line")
+                    .help("end lines with a line feed, or with both"),
+            ),
+            '\t' | '\n' => None,
+            '\u{FEFF}' => Some(
+                Diagnostic::error(Code::ControlCharacter, span, format!("a byte-order mark ({name}) in the middle of the file"))
+                    .help("remove it; it may only stand at the very start"),
+            ),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}' => Some(
+                Diagnostic::error(Code::ControlCharacter, span, format!("a text-direction character ({name}) hides what the line says"))
+                    .help("remove it"),
+            ),
+            '\u{00A0}' | '\u{3000}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{2060}' if indent => Some(
+                Diagnostic::error(Code::YamlSyntax, span, format!("an invisible space ({name}) in the indent"))
+                    .help("use ordinary spaces (U+0020)"),
+            ),
+            '\u{2028}' | '\u{2029}' => Some(
+                Diagnostic::error(Code::ControlCharacter, span, format!("a line separator ({name}) that most editors do not show"))
+                    .help("use an ordinary line break"),
+            ),
+            c if c.is_control() => Some(
+                Diagnostic::error(Code::ControlCharacter, span, format!("a control character ({name})"))
+                    .help(format!("remove it, or write it as an escape in double quotes: \"{}\"", escape(c))),
+            ),
+            _ => None,
+        };
+        indent = match c {
+            '\n' => true,
+            ' ' | '\t' | '-' => indent,
+            _ => false,
+        };
+        if let Some(diagnostic) = found {
+            out.push(diagnostic);
+            reported += 1;
+            if reported == MAX_REPORTED {
+                return;
+            }
+        }
+    }
+}
+
+/// The YAML escape for a character.
+fn escape(c: char) -> String {
+    match c {
+        '\0' => "\\0".to_owned(),
+        '\u{1B}' => "\\e".to_owned(),
+        c if (c as u32) < 0x100 => format!("\\x{:02X}", c as u32),
+        c => format!("\\u{:04X}", c as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(bytes: &[u8]) -> Vec<String> {
+        let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+        accept("a.yaml", bytes, &mut sources, &mut out);
+        out.into_sorted().into_iter().map(|d| d.message).collect()
+    }
+
+    #[test]
+    fn ordinary_text_is_accepted() {
+        for text in ["a: 1\n", "a: 1\r\nb: 2\r\n", "\u{FEFF}a: é\u{A0}x\n", "a: \"\\e\"\n\t# tab\n"] {
+            assert!(complaints(text.as_bytes()).is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hidden_characters_are_named() {
+        assert_eq!(complaints(b"name: \xff"), ["the byte 0xFF at offset 6 is not UTF-8"]);
+        assert_eq!(complaints(b"\xff\xfea\0"), ["the file looks like UTF-16"]);
+        assert!(complaints(b"a: x\0y")[0].contains("U+0000"));
+        assert!(complaints("a: \u{9b}".as_bytes())[0].contains("U+009B"));
+        assert!(complaints("a: \u{202e}x".as_bytes())[0].contains("text-direction"));
+        assert!(complaints("a:\n\u{a0}b: 1".as_bytes())[0].contains("invisible space (U+00A0)"));
+        assert!(complaints(b"a: 1\rb: 2")[0].contains("carriage return"));
+        assert!(complaints("a: x\u{feff}".as_bytes())[0].contains("byte-order mark"));
+    }
+}

@@ -1,0 +1,102 @@
+//! `service.restart`: stop a service of the system and start it again.
+
+use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::value::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::action::service_start::{self, forecast, start, touched};
+use crate::action::service_stop::stop;
+use crate::support::args::{Text, yes};
+use crate::support::service_entry::ServiceEntry;
+use crate::support::service_files::Files;
+
+pub(crate) struct ServiceRestart;
+
+/// Stops a service of the system, if it runs, and starts it again.
+///
+/// It is `service.stop` and then `service.start`, with no other run in between. If the service does not stop, it is not started. A
+/// service that did not run is started. Services that need it are left as they are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Args {
+    /// The service, as it is called in the system.
+    #[schemars(length(min = 1))]
+    name: String,
+    /// Whether to kill what is still running after `grace`; that loses what it was about to write. Default: false.
+    #[serde(default)]
+    force: bool,
+    /// How long it may take to stop by itself. Default: the entry's `stop.grace`, or `10s`.
+    #[serde(default)]
+    grace: Option<Duration>,
+    /// Words to add to the end of the entry's command. Default: none.
+    #[serde(default)]
+    args: Vec<Text>,
+    /// Whether to wait until the service's `ready` checks hold. Default: true.
+    #[serde(default = "yes")]
+    #[expect(dead_code, reason = "the interpreter reads it and runs the checks")]
+    ready: bool,
+    #[serde(default)]
+    #[schemars(skip)]
+    entry: Option<ServiceEntry>,
+}
+
+/// The service that runs now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Out {
+    #[serde(flatten)]
+    start: service_start::Out,
+    /// Whether one that ran was stopped.
+    stopped: bool,
+    /// How it stood before: `running`, `stopped`, `stale`, `foreign` or `leaderless`.
+    was: String,
+    /// Whether it had to be killed.
+    killed: bool,
+}
+
+impl Action for ServiceRestart {
+    const NAME: &'static str = "service.restart";
+    const MAIN: Option<&'static str> = Some("name");
+    const SAYS: &'static str = "started, pid {{ pid }}";
+    const COLUMNS: &'static [&'static str] = &["pid", "port"];
+    const EXAMPLES: &'static [Example] = &[
+        Example { title: "Restart a service and wait until it is ready", yaml: "service.restart: api-gateway\n", runs: false },
+        Example {
+            title: "Kill it if it does not stop within 30 seconds",
+            yaml: "service.restart: { name: api-gateway, force: true, grace: 30s }\nconfirm: true\n",
+            runs: false,
+        },
+    ];
+    type Args = Args;
+    type Out = Out;
+
+    fn effect(_: &Args) -> Effect {
+        Effect::Change
+    }
+
+    fn touches(args: &Args) -> Touches {
+        let program = args.entry.as_ref().and_then(|e| e.argv.first()).cloned().unwrap_or_else(|| "*".to_owned());
+        touched(&args.name, args.entry.as_ref()).needing(Need::Exec(program)).needing(Need::Signal)
+    }
+
+    // A second restart interrupts the service a second time.
+    fn idempotent(_: &Args) -> bool {
+        false
+    }
+
+    async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
+        forecast(ServiceEntry::ours(args.entry.as_ref(), &args.name)?, &args.args, cx, true).await
+    }
+
+    async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<Out>, Fault> {
+        let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        let files = Files::of(entry, cx);
+        let _lock = files.lock(cx, &args.name).await?;
+        // What would keep it from starting is found before it is stopped.
+        forecast(entry, &args.args, cx, true).await?;
+        let stopped = stop(entry, args.force, args.grace, cx, &files).await?;
+        let started = start(entry, &args.args, cx, &files).await?;
+        let out = Out { start: started.out, stopped: stopped.changed, was: stopped.out.was, killed: stopped.out.killed };
+        Ok(Done::changed(out))
+    }
+}

@@ -1,0 +1,239 @@
+//! `process`: which processes run.
+
+use std::path::PathBuf;
+
+use regex::Regex;
+use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::value::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::support::process::{self, Look, argv, own_line};
+use crate::support::processes::ProcessInfo;
+use crate::support::words::shown;
+
+pub(crate) struct Process;
+
+/// Looks which processes run: by id, name, command line, folder or user.
+///
+/// Everything that is given must fit. The engine itself and its ancestors (the shell it was typed into) are never found, unless by
+/// `pid`: a command line always fits its own search. The step is ok if at least one is found that has not ended; a zombie, which has
+/// ended but was not collected by its parent, is listed but not counted.
+///
+/// Without any of these all processes fit; `top` then gives those that use most.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Args {
+    /// The process id.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pid: Option<u32>,
+    /// The whole name of the program, such as `postgres`.
+    #[serde(default)]
+    name: Option<String>,
+    /// A regular expression that the command line holds, such as `uvicorn .*--port 7000`.
+    #[serde(default)]
+    #[schemars(extend("format" = "regex"))]
+    cmdline: Option<String>,
+    /// The folder that it works in, or one above. A process whose folder we may not see does not fit.
+    #[serde(default)]
+    cwd: Option<PathBuf>,
+    /// The name of the user it runs as.
+    #[serde(default)]
+    user: Option<String>,
+    /// List only so many, those that use most. Default: all.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    top: Option<usize>,
+    /// What `top` goes by: processor time used so far, or resident memory. Default: `cpu`.
+    #[serde(default)]
+    by: By,
+}
+
+/// What processes are ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum By {
+    #[default]
+    Cpu,
+    Rss,
+}
+
+/// The processes that were found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Out {
+    /// Whether at least one that has not ended was found.
+    alive: bool,
+    /// Whether at least one zombie was found.
+    zombie: bool,
+    /// How many were found, without zombies.
+    count: usize,
+    /// How many zombies were found.
+    zombies: usize,
+    /// The id of the first one; null if none was found.
+    pid: Option<u32>,
+    /// Resident memory of all of them together.
+    rss: Size,
+    /// The processes: by id, or with `top` by what they use.
+    processes: Vec<ProcessInfo>,
+}
+
+struct Filter<'a> {
+    args: &'a Args,
+    cmdline: Option<Regex>,
+    cwd: Option<PathBuf>,
+    not: Vec<u32>,
+}
+
+/// Whether a program is called so. `name` is cut to 15 bytes by the kernel, so the command line and the file are asked too.
+fn is_called(look: &Look, wanted: &str) -> bool {
+    let last = |path: &str| path.rsplit('/').next() == Some(wanted);
+    look.name == wanted
+        || argv(look.pid).is_some_and(|a| a.first().is_some_and(|p| last(p)))
+        || process::exe(look.pid).is_some_and(|e| e.to_str().is_some_and(|e| last(e.trim_end_matches(" (deleted)"))))
+}
+
+impl Filter<'_> {
+    fn fits(&self, look: &Look) -> bool {
+        !self.not.contains(&look.pid)
+            && self.args.name.as_ref().is_none_or(|wanted| is_called(look, wanted))
+            && self.cmdline.as_ref().is_none_or(|regex| match argv(look.pid) {
+                // What people read off a list has no quotes; a pattern may be written either way.
+                Some(argv) if !argv.is_empty() => regex.is_match(&argv.join(" ")) || regex.is_match(&shown(&argv)),
+                _ => regex.is_match(&look.name),
+            })
+            && self.cwd.as_ref().is_none_or(|folder| process::cwd(look.pid).is_some_and(|c| c.starts_with(folder)))
+            && self.args.user.as_ref().is_none_or(|user| process::user(look.pid).as_ref() == Some(user))
+    }
+}
+
+impl Probe for Process {
+    const NAME: &'static str = "process";
+    const MAIN: Option<&'static str> = Some("name");
+    const VERDICT: &'static str = "count > 0";
+    const SAYS: &'static str = "{{ count }} found";
+    const COLUMNS: &'static [&'static str] = &["count", "rss"];
+    const EXAMPLES: &'static [Example] = &[
+        Example { title: "A program runs", yaml: "process: postgres\n", runs: false },
+        Example {
+            title: "Nothing is left of a stack, not even zombies",
+            yaml: "process: { cmdline: uvicorn, cwd: \"{tmp}\" }\nexpect:\n  - count == 0\n  - zombies == 0\n",
+            runs: true,
+        },
+        Example {
+            title: "The five that use most memory",
+            yaml: "process: { top: 5, by: rss }\nexpect: processes[0].rss < '64GiB'\n",
+            runs: false,
+        },
+    ];
+    type Args = Args;
+    type Out = Out;
+
+    fn touches(args: &Args) -> Touches {
+        Touches::reads([args.pid.map_or_else(|| Resource::new("process", "*"), |pid| Resource::new("process", pid))])
+    }
+
+    async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
+        let cmdline = args.cmdline.as_deref().map(Regex::new).transpose().map_err(|e| Fault::invalid("cmdline", e.to_string()))?;
+        let cwd = args.cwd.as_ref().map(|c| cx.resolve(c));
+        let filter = Filter {
+            // The system tells folders by their true place, free of links; one that is not there holds nobody.
+            cwd: cwd.map(|c| c.canonicalize().unwrap_or(c)),
+            not: if args.pid.is_some() { Vec::new() } else { own_line() },
+            args,
+            cmdline,
+        };
+        let candidates = match args.pid {
+            Some(pid) => {
+                let look = process::look(pid).map_err(|e| Fault::cannot_tell(format!("pid {pid} cannot be looked at: {e}")))?;
+                look.into_iter().collect()
+            }
+            None => process::all(),
+        };
+        let mut found: Vec<Look> = candidates.into_iter().filter(|l| filter.fits(l)).collect();
+        found.sort_by_key(|l| l.pid);
+        let zombies = found.iter().filter(|l| l.ended()).count();
+        let count = found.len() - zombies;
+        let rss = Size(found.iter().map(|l| l.rss).sum());
+        if let Some(top) = args.top {
+            found.sort_by_key(|l| std::cmp::Reverse(if args.by == By::Rss { l.rss } else { l.cpu_ticks }));
+            found.truncate(top);
+        }
+        Ok(Out {
+            alive: count > 0,
+            zombie: zombies > 0,
+            count,
+            zombies,
+            pid: found.iter().find(|l| !l.ended()).or(found.first()).map(|l| l.pid),
+            rss,
+            processes: found.iter().map(|l| ProcessInfo::of(l, cx)).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runbook_core::module::Daemon;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::support::testing::{TestHost, args, eventually};
+
+    async fn look(host: &TestHost, json: Json) -> Json {
+        serde_json::to_value(Process::observe(&args(json), &host.cx()).await.unwrap()).unwrap()
+    }
+
+    fn spawn(host: &TestHost, argv: &[&str]) -> u32 {
+        let argv = argv.iter().map(|w| (*w).to_owned()).collect();
+        host.change().spawn(Daemon { argv, cwd: Some(host.root().to_owned()), ..Daemon::default() }).unwrap().pid
+    }
+
+    #[tokio::test]
+    async fn processes_are_found_by_all_they_have() {
+        let host = TestHost::new();
+        let pid = spawn(&host, &["sleep", "2001"]);
+        let cwd = host.root().display().to_string();
+        for call in [json!({"pid": pid}), json!({"name": "sleep", "cwd": "."}), json!({"cmdline": "^sleep 2001$"}), json!({"cwd": cwd})] {
+            let out = look(&host, call.clone()).await;
+            assert_eq!((&out["count"], &out["pid"], &out["alive"], &out["zombie"]), (&json!(1), &json!(pid), &json!(true), &json!(false)), "{call}");
+            let one = &out["processes"][0];
+            assert_eq!((&one["command"], &one["ppid"], &one["threads"]), (&json!("sleep 2001"), &json!(std::process::id()), &json!(1)));
+            assert!(one["fds"].as_u64().is_some() && one["user"].is_string());
+        }
+        assert_eq!(look(&host, json!({"name": "sleep", "cmdline": "other", "cwd": cwd})).await["count"], 0);
+        assert_eq!(look(&host, json!({"cwd": cwd, "user": "nobody-here"})).await["count"], 0);
+    }
+
+    #[tokio::test]
+    async fn a_zombie_is_listed_but_not_counted() {
+        let host = TestHost::new();
+        let pid = spawn(&host, &["true"]);
+        eventually("it is a zombie", || process::look(pid).unwrap().filter(Look::ended)).await;
+        let out = look(&host, json!({"pid": pid})).await;
+        assert_eq!((&out["alive"], &out["zombie"], &out["count"], &out["zombies"]), (&json!(false), &json!(true), &json!(0), &json!(1)));
+        assert_eq!(out["processes"][0]["state"], "zombie");
+    }
+
+    #[tokio::test]
+    async fn the_engine_does_not_find_itself() {
+        let host = TestHost::new();
+        let me = process::look(std::process::id()).unwrap().unwrap();
+        let cmdline = regex::escape(&argv(me.pid).unwrap().join(" "));
+        assert_eq!(look(&host, json!({"cmdline": format!("^{cmdline}$")})).await["count"], 0);
+        assert_eq!(look(&host, json!({"pid": me.pid})).await["count"], 1);
+    }
+
+    #[tokio::test]
+    async fn the_top_is_in_order() {
+        let host = TestHost::new();
+        let out = look(&host, json!({"top": 3, "by": "rss"})).await;
+        let sizes: Vec<u64> = out["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| runbook_core::value::parse_size(p["rss"]["$size"].as_str().unwrap()).unwrap())
+            .collect();
+        assert!(!sizes.is_empty() && sizes.len() <= 3 && sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+    }
+}

@@ -1,0 +1,126 @@
+//! The reference pages of codes, exit codes and functions.
+
+use runbook_core::code::Code;
+use runbook_core::exit::Exit;
+use runbook_core::expr::{Callable, CallableKind, FUNCTIONS};
+
+use crate::ink::{Ink, Line};
+use crate::page::{Page, cell, code};
+use crate::policy::TermPolicy;
+use crate::table::Table;
+
+/// What `runbook explain CODE` prints.
+pub fn explain(of: Code, policy: &TermPolicy) -> String {
+    let mut page = Page::new(policy);
+    let kind = if of.as_str().starts_with('W') { "warning" } else { "error" };
+    page.title(&format!("{kind}[{of}]: {}", of.title()), "");
+    page.blank();
+    page.prose(2, Ink::Plain, of.explanation());
+    if kind == "warning" {
+        page.blank();
+        page.prose(2, Ink::Dim, &format!("Where it is meant, `# runbook: allow {of}` on the line above silences it."));
+    }
+    page.finish()
+}
+
+/// All codes with their titles.
+pub fn codes(policy: &TermPolicy) -> String {
+    let mut page = Page::new(policy);
+    for of in Code::ALL {
+        page.push(Line::of(Ink::Bold, of.as_str()).with(Ink::Plain, "  ").with(Ink::Plain, of.title()));
+    }
+    page.finish()
+}
+
+/// All codes as Markdown.
+pub fn codes_markdown() -> String {
+    let mut out = String::from("# Codes of errors and warnings\n");
+    for of in Code::ALL {
+        out.push_str(&format!("\n## {of}: {}\n\n{}\n", of.title(), of.explanation()));
+    }
+    out
+}
+
+/// The exit codes on a terminal.
+pub fn exit_codes(policy: &TermPolicy) -> String {
+    let mut page = Page::new(policy);
+    page.title("Exit codes", "");
+    let mut table = Table::new(&["code", "name", "meaning"]).right(0);
+    for exit in Exit::ALL {
+        let cells = vec![
+            (Ink::Bold, exit.code().to_string()),
+            (Ink::Plain, exit_name(*exit)),
+            (Ink::Plain, exit.meaning().to_owned()),
+        ];
+        table.row(cells);
+    }
+    match table.lines(page.width(), "") {
+        Some(lines) => page.extend(lines),
+        None => Exit::ALL.iter().for_each(|e| page.term(2, &e.code().to_string(), &exit_name(*e), e.meaning())),
+    }
+    page.finish()
+}
+
+fn exit_name(exit: Exit) -> String {
+    serde_json::to_value(exit).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The exit codes as Markdown.
+pub fn exit_codes_markdown() -> String {
+    let mut out = String::from("# Exit codes\n\n| code | name | meaning |\n|---:|---|---|\n");
+    for exit in Exit::ALL {
+        out.push_str(&format!("| {} | `{}` | {} |\n", exit.code(), exit_name(*exit), cell(exit.meaning())));
+    }
+    out
+}
+
+/// How a callable is written: `value | replace(a, b)`.
+fn usage(callable: &Callable) -> String {
+    let name = callable.name;
+    let args = match (callable.min, callable.max) {
+        (_, 0) => String::new(),
+        (min, max) => {
+            let must = (1..=min).map(|i| format!("arg{i}"));
+            let may = (min + 1..=max).map(|i| format!("[arg{i}]"));
+            let all: Vec<String> = must.chain(may).collect();
+            // Names only help when there are several.
+            if max == 1 { all.join("").replace("arg1", "arg") } else { all.join(", ") }
+        }
+    };
+    let call = if args.is_empty() { name.to_owned() } else { format!("{name}({args})") };
+    match callable.kind {
+        CallableKind::Function => format!("{name}({args})"),
+        CallableKind::Filter => format!("value | {call}"),
+        CallableKind::Test => format!("value is {call}"),
+    }
+}
+
+const KINDS: [(CallableKind, &str); 3] =
+    [(CallableKind::Function, "Functions"), (CallableKind::Filter, "Filters"), (CallableKind::Test, "Tests")];
+
+/// Functions, filters and tests as Markdown.
+pub fn functions_markdown() -> String {
+    let mut out = String::from("# Functions, filters and tests\n");
+    for (kind, title) in KINDS {
+        out.push_str(&format!("\n## {title}\n\n| written | meaning |\n|---|---|\n"));
+        for callable in FUNCTIONS.iter().filter(|c| c.kind == kind) {
+            out.push_str(&format!("| {} | {} |\n", code(&usage(callable)), cell(callable.doc)));
+        }
+    }
+    out
+}
+
+/// Functions, filters and tests on a terminal.
+pub fn functions(policy: &TermPolicy) -> String {
+    let mut page = Page::new(policy);
+    for (i, (kind, title)) in KINDS.into_iter().enumerate() {
+        if i > 0 {
+            page.blank();
+        }
+        page.push(Line::of(Ink::Accent, title));
+        for callable in FUNCTIONS.iter().filter(|c| c.kind == kind) {
+            page.term(2, &usage(callable), "", callable.doc);
+        }
+    }
+    page.finish()
+}

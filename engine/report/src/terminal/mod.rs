@@ -1,0 +1,66 @@
+//! The live view of a run on a terminal, and the same view of a recorded run.
+
+mod board;
+mod failure;
+mod glyph;
+mod layout;
+mod live;
+mod recap;
+mod screen;
+mod steps;
+mod view;
+
+use std::io::Write;
+
+use indicatif::ProgressDrawTarget;
+use runbook_core::event::Record;
+
+pub use screen::Suspender;
+pub(crate) use glyph::Glyphs;
+pub(crate) use steps::step_label;
+pub(crate) use recap::outcome_word;
+pub(crate) use view::View;
+
+use crate::policy::TermPolicy;
+use crate::reporter::{Level, Reporter};
+use screen::Screen;
+
+/// Shows a run to a person: completed lines scroll up and stay, a few live lines stand below them.
+pub struct TerminalReporter {
+    view: View,
+    screen: Screen,
+}
+
+impl TerminalReporter {
+    /// Draws live lines to a target, which also gets the completed lines.
+    ///
+    /// The caller makes sure that the target is a terminal that can be redrawn ([`TermPolicy::animate`]).
+    pub fn live(target: ProgressDrawTarget, policy: TermPolicy, level: Level) -> Self {
+        let view = View::new(policy, level);
+        let screen = Screen::live(target, view.live());
+        TerminalReporter { view, screen }
+    }
+
+    /// Writes completed lines only.
+    pub fn still(out: impl Write + Send + 'static, policy: TermPolicy, level: Level) -> Self {
+        TerminalReporter { view: View::new(policy, level), screen: Screen::still(Box::new(out)) }
+    }
+
+    /// The way to take the live lines away while something else uses the terminal, such as a question.
+    pub fn suspender(&self) -> Suspender {
+        self.screen.suspender()
+    }
+}
+
+impl Reporter for TerminalReporter {
+    fn record(&mut self, record: &Record) {
+        let lines = self.view.record(record);
+        self.screen.print(lines);
+    }
+
+    fn finish(&mut self) {
+        let lines = self.view.finish();
+        self.screen.print(lines);
+        self.screen.close();
+    }
+}

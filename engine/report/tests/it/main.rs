@@ -1,0 +1,8 @@
+//! Tests of what people and programs read.
+#![allow(missing_docs, reason = "tests")]
+
+mod diagnostics;
+mod golden;
+mod plain;
+mod script;
+mod terminal;

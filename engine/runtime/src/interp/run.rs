@@ -1,0 +1,339 @@
+//! A whole run: from its inputs to its last event.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use runbook_core::event::{Counts, Event, FORMAT_VERSION, Input, Outline, RunOutcome};
+use runbook_core::exit::Exit;
+use runbook_core::inputs;
+use runbook_core::model::{Contents, Param, ParamType, Plan};
+use runbook_core::module::{Effect, Registry};
+use runbook_core::path::StepPath;
+use runbook_core::value::{Map, Value};
+use runbook_core::world::{Question, QuestionKind, Reply, StopReason, World};
+
+use super::flow::{Abort, Flow};
+use super::frame::{Env, Frame, Local};
+use super::{Interpreter, locked, millis};
+
+/// What a run is given.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// The run's id.
+    pub run: String,
+    /// Who runs it.
+    pub operator: String,
+    /// The machine.
+    pub host: String,
+    /// The program's version.
+    pub version: String,
+    /// Parameters as text, in the order given.
+    pub params: Vec<(String, String)>,
+    /// The environment variables that the plan's playbooks declare.
+    pub env: HashMap<String, String>,
+    /// The state folder, as `run.state`.
+    pub state: String,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// Why the program ends.
+    pub exit: Exit,
+    /// What became of the run.
+    pub outcome: RunOutcome,
+    /// One line that says how it ended.
+    pub message: String,
+    /// The playbook's outputs.
+    pub outputs: Value,
+}
+
+/// Walks a plan in a world. Everything that happens is told to the world as events; the last is `RunFinished`.
+///
+/// # Errors
+/// Parameters that do not fit: nothing ran, and no event was told.
+pub async fn run(plan: Arc<Plan>, registry: &Registry, world: &dyn World, given: Inputs) -> Result<RunResult, Vec<String>> {
+    let unit = plan.root_unit().clone();
+    let mut interpreter = Interpreter::new(plan.clone(), registry, world, &given);
+    let mut params = interpreter.parameters(&unit.playbook.params, &unit.system.vars, &given.params)?;
+    interpreter.ask_for_missing(&unit.playbook.params, &mut params).await;
+    let inputs = interpreter.inputs(&unit.playbook.params, &params, &given.params);
+    let frame = interpreter.frame(&unit, params, 0, Vec::new()).map_err(|m| vec![m])?;
+    interpreter.started(&given, inputs, &frame);
+    let env = Env {
+        frame: Arc::new(frame),
+        local: Local::outermost(),
+        parent: StepPath::root(),
+        rows: false,
+        limit: Effect::Destroy,
+    };
+    let played = interpreter.walk(&env, &StepPath::root()).await;
+    interpreter.note_left(&env);
+    Ok(interpreter.finished(&given, &env, played))
+}
+
+impl<'w> Interpreter<'w> {
+    /// A walk that is about to begin.
+    pub(crate) fn new(plan: Arc<Plan>, registry: &'w Registry, world: &'w dyn World, given: &Inputs) -> Interpreter<'w> {
+        let began = world.now();
+        let run = Map::from_iter([
+            ("id".to_owned(), Value::str(&given.run)),
+            ("started_at".to_owned(), Value::Time(began)),
+            ("operator".to_owned(), Value::str(&given.operator)),
+            ("dry_run".to_owned(), Value::Bool(world.is_dry())),
+            ("verdict".to_owned(), Value::Null),
+            ("state".to_owned(), Value::str(&given.state)),
+        ]);
+        Interpreter {
+            world,
+            plan,
+            registry,
+            run,
+            overrides: Map::new(),
+            env: given.env.clone(),
+            began,
+            counts: Mutex::new(Counts::default()),
+            unreached: Mutex::default(),
+            undone: Mutex::default(),
+            left: Mutex::default(),
+            critical: Mutex::default(),
+            cleaning: AtomicBool::new(false),
+            verdicts: Mutex::default(),
+        }
+    }
+
+    /// Sorts `--param` values into the playbook's parameters and overrides of the system's variables.
+    pub(crate) fn parameters(
+        &mut self,
+        params: &[Param],
+        vars: &[(runbook_core::span::Spanned<String>, runbook_core::model::Arg)],
+        given: &[(String, String)],
+    ) -> Result<Map, Vec<String>> {
+        let mut out = Map::new();
+        let mut wrong = Vec::new();
+        for (name, text) in given {
+            if let Some(param) = params.iter().find(|p| p.name.value == *name) {
+                match inputs::from_text(param.ty, text) {
+                    Ok(value) => {
+                        let value = if param.ty == ParamType::Secret { value.into_secret(name) } else { value };
+                        out.insert(name.clone(), value);
+                    }
+                    Err(error) => wrong.push(format!("parameter `{name}` ({}): {}", param.ty.word(), error.message)),
+                }
+            } else if let Some((_, arg)) = vars.iter().find(|(n, _)| n.value == *name) {
+                // A system's variable can be overridden for one run; a literal's kind is kept.
+                let value = match arg.skeleton() {
+                    Value::Int(_) => inputs::from_text(ParamType::Int, text),
+                    Value::Bool(_) => inputs::from_text(ParamType::Bool, text),
+                    Value::Float(_) => inputs::from_text(ParamType::Float, text),
+                    _ => Ok(Value::str(text)),
+                };
+                match value {
+                    Ok(value) => {
+                        self.overrides.insert(name.clone(), value);
+                    }
+                    Err(error) => wrong.push(format!("variable `{name}`: {}", error.message)),
+                }
+            } else {
+                let names: Vec<&str> =
+                    params.iter().map(|p| p.name.value.as_str()).chain(vars.iter().map(|(n, _)| n.value.as_str())).collect();
+                let hint = match runbook_core::suggest::nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if params.is_empty() => "it takes none".to_owned(),
+                    None => format!("it takes {}", params.iter().map(|p| p.name.value.as_str()).collect::<Vec<_>>().join(", ")),
+                };
+                wrong.push(format!("there is no parameter `{name}`; {hint}"));
+            }
+        }
+        if wrong.is_empty() { Ok(out) } else { Err(wrong) }
+    }
+
+    /// Asks the operator for required parameters that say how to ask for them.
+    async fn ask_for_missing(&self, params: &[Param], given: &mut Map) {
+        for param in params {
+            if !param.required || given.contains_key(&param.name.value) || param.default.is_some() {
+                continue;
+            }
+            let Some(text) = &param.ask else { continue };
+            let unit = self.plan.root_unit();
+            let choices = self
+                .frame_for_choices(unit)
+                .and_then(|env| {
+                    let view = super::scope::View { env: &env, own: None, now: self.world.now() };
+                    inputs::choices(param, &view).ok().flatten()
+                })
+                .unwrap_or_default();
+            let question = Question {
+                path: StepPath::root().part(&format!("params.{}", param.name.value)),
+                id: param.name.value.clone(),
+                kind: QuestionKind::Ask { answer_type: param.ty.word().to_owned(), choices, default: None },
+                text: text.clone(),
+                details: param.help.clone().into_iter().collect(),
+                timeout: None,
+            };
+            if let Reply::Given { value, .. } = self.world.ask(question).await {
+                let value = match &value {
+                    Value::Str(text) => inputs::from_text(param.ty, text).unwrap_or(value),
+                    _ => value,
+                };
+                given.insert(param.name.value.clone(), value);
+            }
+        }
+    }
+
+    /// The system's names alone, for the choices of a parameter before there is a frame.
+    fn frame_for_choices(&self, unit: &runbook_core::model::Unit) -> Option<Env> {
+        let mut playbook = (*unit.playbook).clone();
+        playbook.params.clear();
+        playbook.vars.clear();
+        playbook.permissions = None;
+        let unit = runbook_core::model::Unit { playbook: Arc::new(playbook), system: unit.system.clone() };
+        let frame = self.frame(&unit, Map::new(), 0, Vec::new()).ok()?;
+        Some(Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Read })
+    }
+
+    fn inputs(&self, params: &[Param], values: &Map, given: &[(String, String)]) -> Vec<Input> {
+        let flag = |name: &str| given.iter().any(|(n, _)| n == name);
+        let mut inputs: Vec<Input> = params
+            .iter()
+            .map(|p| {
+                let name = p.name.value.clone();
+                let (value, origin) = match values.get(&name) {
+                    Some(value) if flag(&name) => (value.clone(), "flag"),
+                    Some(value) => (value.clone(), "answer"),
+                    None => (p.default.as_ref().map_or(Value::Null, |d| d.skeleton()), "default"),
+                };
+                Input { name, value, origin: origin.to_owned() }
+            })
+            .collect();
+        inputs.extend(self.overrides.iter().map(|(name, value)| Input {
+            name: name.clone(),
+            value: value.clone(),
+            origin: "flag".to_owned(),
+        }));
+        inputs
+    }
+
+    fn started(&self, given: &Inputs, mut inputs: Vec<Input>, frame: &Frame) {
+        let playbook = &frame.unit.playbook;
+        for input in &mut inputs {
+            if let Some(value) = frame.params.get(&input.name) {
+                input.value = value.clone();
+            }
+        }
+        let (word, steps, checklist) = match &playbook.contents {
+            Contents::Steps(steps) => ("steps", steps.as_slice(), false),
+            Contents::Checks(steps) => ("checks", steps.as_slice(), true),
+            Contents::Triage(_) => ("triage", &[][..], false),
+        };
+        let env = Env {
+            frame: Arc::new(Frame { run: self.run.clone(), ..Frame::empty(&frame.unit) }),
+            local: Local::outermost(),
+            parent: StepPath::root(),
+            rows: false,
+            limit: Effect::Read,
+        };
+        let outline = steps
+            .iter()
+            .enumerate()
+            .map(|(i, s)| Outline { path: StepPath::root().child(word, i), label: self.name_of(s, &env) })
+            .collect();
+        self.emit(Event::RunStarted {
+            format_version: FORMAT_VERSION.to_owned(),
+            run: given.run.clone(),
+            playbook: playbook.full_name.clone(),
+            title: playbook.title.value.clone(),
+            system: frame.unit.system.name.clone(),
+            digest: self.plan.digest.clone(),
+            operator: given.operator.clone(),
+            host: given.host.clone(),
+            version: given.version.clone(),
+            inputs,
+            dry_run: self.world.is_dry(),
+            checklist,
+            outline,
+        });
+    }
+
+    fn finished(&self, given: &Inputs, env: &Env, played: super::play::Played) -> RunResult {
+        let playbook = &env.frame.unit.playbook;
+        let name = &playbook.full_name;
+        let mut next = Vec::new();
+        let show = format!("runbook runs show {}", given.run);
+        let (outcome, exit, message) = match &played.flow {
+            Flow::Next => (RunOutcome::Succeeded, Exit::Ok, "done".to_owned()),
+            Flow::Stop(text) => (RunOutcome::Stopped, Exit::Ok, format!("stopped: {text}")),
+            Flow::Fail(failure) if played.blocked => {
+                next.push(format!("runbook show {name}"));
+                (RunOutcome::Blocked, Exit::Precondition, format!("blocked: {}: {}; nothing was changed", failure.step, failure.message))
+            }
+            Flow::Fail(failure) => {
+                next.push(format!("{show} --step {}", failure.step));
+                let exit = if played.undo_failed { Exit::UndoFailed } else { Exit::Failed };
+                let mut message = format!("{} failed: {}", failure.step, failure.message);
+                if played.undo_failed {
+                    message.push_str("; undoing failed too, the state is unknown");
+                }
+                (RunOutcome::Failed, exit, message)
+            }
+            Flow::Abort(Abort::Declined { step }) => {
+                (RunOutcome::Declined, Exit::Declined, format!("{step} was declined; the run stopped there"))
+            }
+            Flow::Abort(Abort::NeedsInput { step, how }) => {
+                next.push(format!("runbook play {name} {how}"));
+                (RunOutcome::NeedsInput, Exit::InputNeeded, format!("{step} needs an answer and nobody is there to give it: {how}"))
+            }
+            Flow::Abort(Abort::Parked { step }) => {
+                next.push(format!("runbook resume {}", given.run));
+                (RunOutcome::Parked, Exit::InputNeeded, format!("parked at {step}"))
+            }
+            Flow::Abort(Abort::Stopped) => {
+                let (exit, why) = match self.world.stop_reason() {
+                    Some(StopReason::Terminate) => (Exit::Terminated, "by SIGTERM"),
+                    Some(StopReason::Hangup) => (Exit::Hangup, "by SIGHUP"),
+                    Some(StopReason::TimeLimit) => (Exit::Timeout, "by the time limit"),
+                    Some(StopReason::Journal) => (Exit::Internal, "because the journal cannot be written"),
+                    _ => (Exit::Interrupted, "by the operator"),
+                };
+                (RunOutcome::Interrupted, exit, format!("stopped {why}"))
+            }
+        };
+        if outcome != RunOutcome::Succeeded {
+            if !next.iter().any(|n| n.starts_with(&show)) {
+                next.push(show);
+            }
+        } else {
+            next.push(show);
+        }
+        let counts = *locked(&self.counts);
+        let duration: SignedDuration = self.world.now().duration_since(self.began);
+        let left = if matches!(outcome, RunOutcome::Succeeded | RunOutcome::Stopped) { Vec::new() } else { locked(&self.left).clone() };
+        self.emit(Event::RunFinished {
+            run: given.run.clone(),
+            playbook: name.clone(),
+            outcome,
+            exit,
+            exit_code: exit.code(),
+            message: message.clone(),
+            counts,
+            duration_ms: millis(duration),
+            not_started: self.not_reached(env, counts.not_started),
+            undone: locked(&self.undone).clone(),
+            left,
+            critical_path: self.critical_path(),
+            outputs: played.outputs.clone(),
+            next,
+        });
+        RunResult { exit, outcome, message, outputs: played.outputs }
+    }
+
+    /// The steps at the top level that have no result.
+    fn not_reached(&self, env: &Env, any: u32) -> Vec<String> {
+        if any == 0 {
+            return Vec::new();
+        }
+        locked(&self.unreached).iter().map(|s| self.name_of(s, env)).collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! The live world: probes and actions really run, intents journalled first.
+
+mod answers;
+mod exec;
+mod host;
+mod tree;
+mod world;
+
+pub use answers::{Answers, Operator};
+pub use host::LiveHost;
+pub use world::{LiveOptions, LiveWorld};

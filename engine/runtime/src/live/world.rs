@@ -1,0 +1,267 @@
+//! The live world's side of the door.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use runbook_core::event::Event;
+use runbook_core::module::{BoxFuture, Change, Cx, Effect, Fault, Host, Registry};
+use runbook_core::path::StepPath;
+use runbook_core::value::{Value, from_json};
+use runbook_core::world::{Answer, Call, Question, Reply, StopReason, World};
+
+use super::answers::{Answers, Operator};
+use super::host::LiveHost;
+use crate::signals::Stop;
+use crate::sink::Sink;
+
+/// How much longer than its limit a module may take to end itself before it is dropped.
+const LEEWAY: Duration = Duration::from_secs(5);
+
+/// What a live world is made of.
+pub struct LiveOptions {
+    /// The modules.
+    pub registry: Registry,
+    /// The machine.
+    pub host: Arc<LiveHost>,
+    /// Where events go.
+    pub sink: Arc<Sink>,
+    /// The stop that signals ask for.
+    pub stop: Stop,
+    /// Answers given beforehand.
+    pub answers: Answers,
+    /// The person at the prompt, if there is one.
+    pub operator: Option<Box<dyn Operator>>,
+    /// The project root.
+    pub root: PathBuf,
+    /// The state folder.
+    pub state: PathBuf,
+}
+
+/// The live world.
+pub struct LiveWorld {
+    options: LiveOptions,
+}
+
+impl LiveWorld {
+    /// A live world.
+    pub fn new(options: LiveOptions) -> Self {
+        LiveWorld { options }
+    }
+
+    /// Ids of answers that were given and asked for by nothing.
+    pub fn unused_answers(&self) -> Vec<String> {
+        self.options.answers.unused()
+    }
+
+    /// Tells an event; if the journal is lost, the run stops before it begins anything else.
+    fn tell(&self, event: Event, durable: bool) -> Result<(), String> {
+        self.options.sink.record(Timestamp::now(), event, durable).map_err(|lost| {
+            if self.options.stop.reason().is_none() {
+                self.options.stop.ask(StopReason::Journal);
+            }
+            lost.0
+        })
+    }
+
+    async fn call(&self, call: &Call) -> Answer {
+        let o = &self.options;
+        let Some(entry) = o.registry.get(&call.module) else {
+            return Answer::Invalid { message: format!("there is no module `{}`", call.module), argument: None };
+        };
+        let args = match call.args.reveal() {
+            Ok(args) => args,
+            Err(unknown) => return Answer::CannotTell { message: format!("an argument is not known: {}", unknown.reason) },
+        };
+        let mut cx = Cx::new(&*o.host, call.path.as_str(), &o.root, &o.state);
+        let limit = call.timeout.map(|t| Duration::try_from(t).unwrap_or_default());
+        cx.timeout = limit;
+        cx.read_commands = &call.read_commands;
+        // A declared read of a command goes through the door for looking; everything else that is not a probe may change things.
+        let work = async {
+            if call.effect == Effect::Read {
+                entry.observe(args, &cx).await
+            } else {
+                entry.apply(args, &Change::permitted(cx)).await
+            }
+        };
+        // The module ends itself at its limit, so that it can say what it saw; dropping it is the last resort.
+        let result = match limit {
+            Some(limit) => {
+                let own_timing = entry.declared_effect;
+                let hard = if own_timing { limit + LEEWAY } else { limit };
+                tokio::select! {
+                    result = work => Some(result),
+                    () = tokio::time::sleep(hard) => None,
+                    () = self.hard_stop() => return Answer::Cancelled,
+                }
+            }
+            None => tokio::select! {
+                result = work => Some(result),
+                () = self.hard_stop() => return Answer::Cancelled,
+            },
+        };
+        if !o.host.is_cleaning() && o.stop.reason().is_some() && call.effect == Effect::Read {
+            return Answer::Cancelled;
+        }
+        match result {
+            Some(Ok(reply)) => Answer::Done { result: from_json(reply.result), changed: reply.changed },
+            Some(Err(Fault::Unmet { message, result })) => {
+                let after = call.timeout.unwrap_or_default();
+                if message.starts_with("timed out after") && entry.declared_effect {
+                    return Answer::TimedOut { after, result: from_json(result) };
+                }
+                Answer::Unmet { message, result: from_json(result) }
+            }
+            Some(Err(Fault::CannotTell { message })) => Answer::CannotTell { message },
+            Some(Err(Fault::Invalid { message, argument })) => Answer::Invalid { message, argument },
+            None => Answer::TimedOut { after: call.timeout.unwrap_or_default(), result: Value::Null },
+        }
+    }
+
+    /// Resolves when a call must be dropped: a while after a stop was asked for, so that it can end by itself first.
+    async fn hard_stop(&self) {
+        if self.options.host.is_cleaning() {
+            return std::future::pending().await;
+        }
+        self.options.stop.asked().await;
+        tokio::time::sleep(LEEWAY).await;
+    }
+}
+
+impl World for LiveWorld {
+    fn perform<'a>(&'a self, call: Call) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let changes = call.effect > Effect::Read;
+            let refused = |message: String| Answer::Refused { message };
+            if let Some(lost) = self.options.sink.lost() {
+                return refused(lost);
+            }
+            if changes {
+                let intent = Event::Intent {
+                    path: call.path.clone(),
+                    attempt: call.attempt,
+                    module: call.module.clone(),
+                    args: if call.sensitive { Value::Null } else { call.args.clone() },
+                    effect: call.effect,
+                    touches: call.touches.clone(),
+                    idempotent: call.idempotent,
+                };
+                // No effect without a durable intent.
+                if let Err(lost) = self.tell(intent, true) {
+                    return refused(lost);
+                }
+            }
+            let mut ended = Ended { world: self, call: &call, told: false };
+            let answer = self.call(&call).await;
+            ended.told = true;
+            ended.tell(if call.sensitive { hidden(&answer) } else { answer.clone() });
+            answer
+        })
+    }
+
+    fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            if let Some(reply) = self.options.answers.find(&question) {
+                return reply;
+            }
+            let Some(operator) = &self.options.operator else {
+                return Reply::NobodyThere { how: Answers::flag_for(&question) };
+            };
+            let stop = async {
+                if self.options.host.is_cleaning() { std::future::pending().await } else { self.options.stop.asked().await }
+            };
+            let limit = async {
+                match question.timeout {
+                    Some(t) => tokio::time::sleep(Duration::try_from(t).unwrap_or_default()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                reply = operator.ask(&question) => reply,
+                _ = stop => Reply::Cancelled,
+                () = limit => Reply::TimedOut,
+            }
+        })
+    }
+
+    fn sleep<'a>(&'a self, _path: &'a StepPath, duration: SignedDuration) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let duration = Duration::try_from(duration).unwrap_or_default();
+            if self.options.host.is_cleaning() {
+                tokio::time::sleep(duration).await;
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(duration) => {}
+                _ = self.options.stop.asked() => {}
+            }
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.options.host.now()
+    }
+
+    fn random(&self) -> f64 {
+        // Spreads retries; nothing rests on its quality.
+        let nanos = Timestamp::now().subsec_nanosecond().unsigned_abs();
+        f64::from(nanos % 1000) / 1000.0
+    }
+
+    fn emit(&self, event: Event) {
+        let durable = matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. });
+        let _ = self.tell(event, durable);
+    }
+
+    fn stop_reason(&self) -> Option<StopReason> {
+        self.options.stop.reason()
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, StopReason> {
+        Box::pin(self.options.stop.asked())
+    }
+
+    fn begin_cleanup(&self) {
+        self.options.host.begin_cleanup();
+    }
+}
+
+/// Tells a call's end even when the call is dropped.
+struct Ended<'a> {
+    world: &'a LiveWorld,
+    call: &'a Call,
+    told: bool,
+}
+
+impl Ended<'_> {
+    fn tell(&self, answer: Answer) {
+        let event = Event::Returned {
+            path: self.call.path.clone(),
+            attempt: self.call.attempt,
+            module: self.call.module.clone(),
+            effect: self.call.effect,
+            answer,
+        };
+        let _ = self.world.tell(event, self.call.effect > Effect::Read);
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            self.tell(Answer::Cancelled);
+        }
+    }
+}
+
+/// What is recorded of a sensitive call.
+fn hidden(answer: &Answer) -> Answer {
+    match answer {
+        Answer::Done { changed, .. } => Answer::Done { result: Value::Null, changed: *changed },
+        Answer::Unmet { .. } => Answer::Unmet { message: "kept out by `sensitive`".into(), result: Value::Null },
+        Answer::TimedOut { after, .. } => Answer::TimedOut { after: *after, result: Value::Null },
+        other => other.clone(),
+    }
+}

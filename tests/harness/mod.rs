@@ -1,0 +1,7 @@
+//! What the tests share.
+
+mod walker;
+mod workspace;
+
+pub use walker::{Walk, answer, done, fails, unmet};
+pub use workspace::{Output, Workspace};

@@ -1,0 +1,183 @@
+//! Walking a playbook in the scripted world: nothing real, on a virtual clock.
+
+use std::sync::Arc;
+
+use runbook_core::event::{Event, Outcome};
+use runbook_core::value::Value;
+use runbook_core::world::Answer;
+use runbook_lang::MemoryLoader;
+use runbook_runtime::scripted::{Scripted, ScriptedWorld};
+use runbook_runtime::{Inputs, RunResult};
+
+/// A playbook with the world it is walked in.
+#[derive(Default)]
+pub struct Walk {
+    files: Vec<(String, String)>,
+    rules: Vec<Scripted>,
+    answers: Vec<(String, String)>,
+    params: Vec<(String, String)>,
+    env: Vec<(String, String)>,
+}
+
+/// What a walk left.
+pub struct Walked {
+    /// What the run came to.
+    pub result: RunResult,
+    /// The world, with its calls, questions and events.
+    pub world: ScriptedWorld,
+}
+
+impl Walk {
+    /// A playbook called `test`.
+    pub fn new(text: &str) -> Walk {
+        Walk { files: vec![("test.yaml".into(), text.into())], ..Walk::default() }
+    }
+
+    /// A playbook called `test` with these steps.
+    pub fn steps(steps: &str) -> Walk {
+        Walk::new(&format!("playbook: A test\nsteps:\n{steps}"))
+    }
+
+    /// Another file.
+    pub fn file(mut self, name: &str, text: &str) -> Walk {
+        self.files.push((name.into(), text.into()));
+        self
+    }
+
+    /// What a module comes to.
+    pub fn rule(mut self, rule: Scripted) -> Walk {
+        self.rules.push(rule);
+        self
+    }
+
+    /// An answer to a question.
+    pub fn answer(mut self, id: &str, text: &str) -> Walk {
+        self.answers.push((id.into(), text.into()));
+        self
+    }
+
+    /// A parameter.
+    pub fn param(mut self, name: &str, text: &str) -> Walk {
+        self.params.push((name.into(), text.into()));
+        self
+    }
+
+    /// An environment variable.
+    pub fn env(mut self, name: &str, text: &str) -> Walk {
+        self.env.push((name.into(), text.into()));
+        self
+    }
+
+    /// Walks it; mistakes in the playbook or its parameters fail the test.
+    #[track_caller]
+    pub fn go(self) -> Walked {
+        match self.attempt() {
+            Ok(walked) => walked,
+            Err(mistakes) => panic!("{}", mistakes.join("\n")),
+        }
+    }
+
+    /// Walks it, or gives the mistakes that keep it from being walked.
+    pub fn attempt(self) -> Result<Walked, Vec<String>> {
+        let registry = runbook_modules::builtins();
+        let loader = MemoryLoader::new(self.files);
+        let loaded = runbook_lang::load(&loader, "test", &registry, &runbook_lang::Options::default()).map_err(|failed| {
+            failed
+                .diagnostics
+                .iter()
+                .map(|d| {
+                    let place = d.span.and_then(|s| failed.sources.place(s));
+                    let at = place.map(|p| format!("{}:{}:{} ", p.file, p.line, p.column)).unwrap_or_default();
+                    format!("{at}{} {}", d.code, d.message)
+                })
+                .collect::<Vec<_>>()
+        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let world = ScriptedWorld::new(self.rules, self.answers);
+            let inputs = Inputs {
+                run: "test-run".into(),
+                operator: "tester".into(),
+                host: "here".into(),
+                version: "0".into(),
+                params: self.params,
+                env: self.env.into_iter().collect(),
+                state: "/state".into(),
+                ..Inputs::default()
+            };
+            let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
+            Ok(Walked { result, world })
+        })
+    }
+}
+
+impl Walked {
+    /// Each finished step that is no group of passes: its label and its outcome, in the order they ended.
+    pub fn steps(&self) -> Vec<String> {
+        self.finished().into_iter().map(|(label, outcome, _)| format!("{label} {}", outcome.word())).collect()
+    }
+
+    /// Label, outcome and message of every finished step.
+    pub fn finished(&self) -> Vec<(String, Outcome, String)> {
+        let events = self.world.events.lock().unwrap();
+        events
+            .iter()
+            .filter_map(|e| match e {
+                Event::StepFinished { id, name, item, outcome, message, .. } => {
+                    let label = match (id, item) {
+                        (Some(id), Some(item)) => format!("{id}@{item}"),
+                        (Some(id), None) => id.clone(),
+                        (None, Some(item)) => format!("@{item}"),
+                        (None, None) => name.clone(),
+                    };
+                    Some((label, *outcome, message.clone()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The message of the step with this label.
+    #[track_caller]
+    pub fn message(&self, label: &str) -> String {
+        let finished = self.finished();
+        let found = finished.iter().rev().find(|(l, _, _)| l == label);
+        found.unwrap_or_else(|| panic!("no step {label} in {finished:?}")).2.clone()
+    }
+
+    /// The texts of notes, in order.
+    pub fn notes(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        events.iter().filter_map(|e| if let Event::Note { text, .. } = e { Some(text.clone()) } else { None }).collect()
+    }
+
+    /// The modules that were called, in order.
+    pub fn calls(&self) -> Vec<String> {
+        self.world.calls.lock().unwrap().iter().map(|c| c.module.clone()).collect()
+    }
+
+    /// The last event.
+    pub fn end(&self) -> Event {
+        self.world.events.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// A result with these fields.
+pub fn done<K: Into<String>>(fields: impl IntoIterator<Item = (K, Value)>) -> Answer {
+    Answer::Done { result: Value::map(fields), changed: false }
+}
+
+/// Looked, and the answer is no.
+pub fn unmet(message: &str) -> Answer {
+    Answer::Unmet { message: message.into(), result: Value::Null }
+}
+
+/// A module that fails each time.
+pub fn fails(module: &str, message: &str) -> Scripted {
+    Scripted::gives::<String>(module, []).in_turn([unmet(message)])
+}
+
+/// A module that changes something each time.
+pub fn answer(module: &str, changed: bool) -> Scripted {
+    Scripted::gives::<String>(module, []).in_turn([Answer::Done { result: Value::map::<String>([]), changed }])
+}
