@@ -3,5 +3,5 @@
 mod walker;
 mod workspace;
 
-pub use walker::{Walk, answer, done, fails, unmet};
+pub use walker::{Walk, Walked, answer, done, fails, unmet};
 pub use workspace::{Output, Workspace};

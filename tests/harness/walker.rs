@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use runbook_core::event::{Event, Outcome};
 use runbook_core::value::Value;
-use runbook_core::world::Answer;
+use runbook_core::world::{Answer, StopReason};
 use runbook_lang::MemoryLoader;
 use runbook_runtime::scripted::{Scripted, ScriptedWorld};
 use runbook_runtime::{Inputs, RunResult};
@@ -17,6 +17,7 @@ pub struct Walk {
     answers: Vec<(String, String)>,
     params: Vec<(String, String)>,
     env: Vec<(String, String)>,
+    stop: Option<(jiff::SignedDuration, StopReason)>,
 }
 
 /// What a walk left.
@@ -68,6 +69,12 @@ impl Walk {
         self
     }
 
+    /// Asks the run to stop after so long.
+    pub fn stop_after(mut self, after: jiff::SignedDuration, reason: StopReason) -> Walk {
+        self.stop = Some((after, reason));
+        self
+    }
+
     /// Walks it; mistakes in the playbook or its parameters fail the test.
     #[track_caller]
     pub fn go(self) -> Walked {
@@ -95,6 +102,13 @@ impl Walk {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let world = ScriptedWorld::new(self.rules, self.answers);
+            if let Some((after, reason)) = self.stop {
+                let stop = world.stop().clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::try_from(after).unwrap()).await;
+                    stop.ask(reason);
+                });
+            }
             let inputs = Inputs {
                 run: "test-run".into(),
                 operator: "tester".into(),
@@ -103,7 +117,7 @@ impl Walk {
                 params: self.params,
                 env: self.env.into_iter().collect(),
                 state: "/state".into(),
-                ..Inputs::default()
+                program: "/bin/runbook".into(),
             };
             let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
             Ok(Walked { result, world })

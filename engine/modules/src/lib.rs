@@ -41,5 +41,6 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::disk::Disk>(),
         Entry::probe::<probe::memory::Memory>(),
         Entry::probe::<probe::env::Env>(),
+        Entry::probe::<probe::config::Config>(),
     ]
 }

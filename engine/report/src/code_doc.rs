@@ -4,10 +4,9 @@ use runbook_core::code::Code;
 use runbook_core::exit::Exit;
 use runbook_core::expr::{Callable, CallableKind, FUNCTIONS};
 
-use crate::ink::{Ink, Line};
+use crate::ink::{Ink, Line, wrap};
 use crate::page::{Page, cell, code};
 use crate::policy::TermPolicy;
-use crate::table::Table;
 
 /// What `runbook explain CODE` prints.
 pub fn explain(of: Code, policy: &TermPolicy) -> String {
@@ -45,18 +44,22 @@ pub fn codes_markdown() -> String {
 pub fn exit_codes(policy: &TermPolicy) -> String {
     let mut page = Page::new(policy);
     page.title("Exit codes", "");
-    let mut table = Table::new(&["code", "name", "meaning"]).right(0);
-    for exit in Exit::ALL {
-        let cells = vec![
-            (Ink::Bold, exit.code().to_string()),
-            (Ink::Plain, exit_name(*exit)),
-            (Ink::Plain, exit.meaning().to_owned()),
-        ];
-        table.row(cells);
+    let name = Exit::ALL.iter().map(|e| exit_name(*e).len()).max().unwrap_or(0);
+    let column = 2 + 3 + 2 + name + 2;
+    if page.width() < column + 30 {
+        Exit::ALL.iter().for_each(|e| page.term(2, &e.code().to_string(), &exit_name(*e), e.meaning()));
+        return page.finish();
     }
-    match table.lines(page.width(), "") {
-        Some(lines) => page.extend(lines),
-        None => Exit::ALL.iter().for_each(|e| page.term(2, &e.code().to_string(), &exit_name(*e), e.meaning())),
+    for exit in Exit::ALL {
+        for (i, text) in wrap(exit.meaning(), page.width() - column).iter().enumerate() {
+            let mut line = Line::indent(2);
+            if i == 0 {
+                line.push(Ink::Bold, &format!("{:>3}  ", exit.code()));
+                line.push(Ink::Plain, &exit_name(*exit));
+            }
+            line.pad_to(column);
+            page.push(line.with(Ink::Plain, text));
+        }
     }
     page.finish()
 }

@@ -21,6 +21,7 @@ pub mod show;
 mod table;
 mod terminal;
 
+pub use indicatif::ProgressDrawTarget;
 pub use jsonl::JsonlReporter;
 pub use plain::PlainReporter;
 pub use policy::{ColorChoice, Facts, TermPolicy};

@@ -48,11 +48,6 @@ impl Page {
         self.lines.push(line.fit(self.policy.width, self.glyphs.ellipsis));
     }
 
-    /// Lines that fit already.
-    pub(crate) fn extend(&mut self, lines: Vec<Line>) {
-        self.lines.extend(lines);
-    }
-
     /// Markdown as text: paragraphs are filled anew, lists and code keep their lines.
     pub(crate) fn prose(&mut self, indent: usize, ink: Ink, markdown: &str) {
         let width = self.policy.width.min(PROSE).saturating_sub(indent);

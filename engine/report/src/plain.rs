@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use jiff::Timestamp;
-use runbook_core::event::{Event, Record};
+use runbook_core::event::{Event, GradeWord, Outcome, Record};
+use runbook_core::module::Forecast;
 use runbook_core::path::StepPath;
-use runbook_core::world::Reply;
+use runbook_core::world::{Answer, Reply};
 
 use crate::human;
 use crate::policy::TermPolicy;
@@ -25,6 +26,10 @@ pub struct PlainReporter<W> {
     run: String,
     dry_run: bool,
     running: HashMap<StepPath, Running>,
+    /// What a dry run would do in a step.
+    planned: HashMap<StepPath, Forecast>,
+    /// The step whose row was written last.
+    row: Option<StepPath>,
     recap: View,
 }
 
@@ -47,6 +52,8 @@ impl<W: Write + Send> PlainReporter<W> {
             run: String::new(),
             dry_run: false,
             running: HashMap::new(),
+            planned: HashMap::new(),
+            row: None,
             recap: View::new(policy, quiet),
         }
     }
@@ -93,17 +100,46 @@ impl<W: Write + Send> PlainReporter<W> {
                 }
             }
             Event::StepFinished {
-                path, id, name, body, item, outcome, message, checks, output, attempts, duration_ms, late, tolerated, place, graded, ..
+                path,
+                id,
+                name,
+                body,
+                item,
+                outcome,
+                message,
+                checks,
+                output,
+                attempts,
+                duration_ms,
+                late,
+                tolerated,
+                place,
+                graded,
+                ..
             } => {
                 self.running.remove(path);
+                let planned = self.planned.remove(path).filter(|_| !matches!(outcome, Outcome::Failed | Outcome::Skipped));
+                // The row has said it already.
+                if outcome.is_good() && self.row.as_ref() == Some(path) && !level.is_verbose(1) {
+                    return;
+                }
                 if quiet && (outcome.is_good() || *tolerated) {
                     return;
                 }
                 let key = id.clone().filter(|_| item.is_none()).unwrap_or_else(|| path.to_string());
-                let changed = *outcome == runbook_core::event::Outcome::Changed;
+                if let Some(forecast) = planned {
+                    let mut fields = Fields::step(&key, path, "planned");
+                    fields = fields.add("would_change", if forecast.would_change { "true" } else { "false" });
+                    fields = fields.add("name", &step_label(name, item.as_deref())).add("body", body);
+                    fields = fields.add_some("would", &forecast.summary).add_some("because", &forecast.because);
+                    self.line(at, &fields);
+                    return;
+                }
+                let changed = *outcome == Outcome::Changed;
                 let status = if changed { "ok" } else { outcome.word() };
                 let mut fields = Fields::step(&key, path, status).add("changed", if changed { "true" } else { "false" });
-                fields = fields.add("dur", &human::duration(*duration_ms)).add("name", &step_label(name, item.as_deref())).add("body", body);
+                fields =
+                    fields.add("dur", &human::duration(*duration_ms)).add("name", &step_label(name, item.as_deref())).add("body", body);
                 if *attempts > 1 {
                     fields = fields.add("attempts", &attempts.to_string());
                 }
@@ -116,9 +152,7 @@ impl<W: Write + Send> PlainReporter<W> {
                 if let Some(graded) = graded {
                     fields = fields.add("grade", graded.grade.word()).add("value", &human::value(&graded.value, graded.unit.as_deref()));
                 }
-                if !message.is_empty() {
-                    fields = fields.add("msg", message);
-                }
+                fields = fields.add_some("msg", message);
                 let bad = !outcome.is_good();
                 if let Some(place) = place.as_ref().filter(|_| bad) {
                     fields = fields.add("at", &place.to_string());
@@ -133,8 +167,12 @@ impl<W: Write + Send> PlainReporter<W> {
                         Some(false) => "false",
                         None => "unknown",
                     };
-                    let saw: Vec<String> = check.saw.iter().map(|s| format!("{} was {}", s.text, s.value)).chain(check.error.clone()).collect();
-                    self.line(at, &Fields::step(&key, path, "expect").add("held", held).add("expr", &check.text).add("saw", &saw.join(", ")));
+                    let saw: Vec<String> =
+                        check.saw.iter().map(|s| format!("{} was {}", s.text, s.value)).chain(check.error.clone()).collect();
+                    self.line(
+                        at,
+                        &Fields::step(&key, path, "expect").add("held", held).add("expr", &check.text).add("saw", &saw.join(", ")),
+                    );
                 }
                 for text in output {
                     self.line(at, &Fields::step(&key, path, "output").add("text", text));
@@ -155,7 +193,13 @@ impl<W: Write + Send> PlainReporter<W> {
                 let fields = self.of(path, "intent").add("module", module).add("effect", effect.word()).add("args", &args.to_string());
                 self.line(at, &fields);
             }
-            Event::Returned { path, module, answer, .. } if level.is_verbose(2) => {
+            Event::Returned { path, module, answer, .. } => {
+                if let Answer::Planned { forecast } = answer {
+                    self.planned.insert(path.clone(), forecast.clone());
+                }
+                if !level.is_verbose(2) {
+                    return;
+                }
                 let answer = serde_json::to_string(answer).unwrap_or_default();
                 let fields = self.of(path, "returned").add("module", module).add("answer", &answer);
                 self.line(at, &fields);
@@ -180,15 +224,16 @@ impl<W: Write + Send> PlainReporter<W> {
                 let fields = self.of(path, "note").add("text", text);
                 self.line(at, &fields);
             }
-            Event::Row { path, row } if !quiet || row.grade > runbook_core::event::GradeWord::OffTarget => {
+            Event::Row { path, row } if !quiet || row.grade > GradeWord::OffTarget => {
+                self.row = Some(path.clone());
                 let mut fields = self.of(path, "row").add("grade", row.grade.word()).add("name", &row.name);
                 if let Some(graded) = &row.graded {
                     fields = fields.add("value", &human::value(&graded.value, graded.unit.as_deref()));
                 }
                 for (key, value) in &row.columns {
-                    fields = fields.add(key, value);
+                    fields = fields.add_some(key, value);
                 }
-                self.line(at, &fields.add("msg", &row.detail));
+                self.line(at, &fields.add_some("msg", &row.detail));
             }
             Event::Verdict { playbook, verdict, .. } if !quiet => {
                 self.line(at, &Fields::event("verdict").add("playbook", playbook).add("verdict", verdict.word()));
@@ -200,13 +245,15 @@ impl<W: Write + Send> PlainReporter<W> {
                 let reason = serde_json::to_value(reason).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
                 self.line(at, &Fields::event("stopping").add("reason", &reason).add("for", &waiting_for.join(",")));
             }
+            Event::Killed { reason } => {
+                let reason = serde_json::to_value(reason).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+                self.line(at, &Fields::event("killed").add("reason", &reason));
+            }
             Event::Undoing { steps } if !quiet => self.line(at, &Fields::event("undoing").add("steps", &steps.to_string())),
             Event::RunFinished { outcome, exit_code, message, duration_ms, .. } => {
                 let mut fields = Fields::event("run-finished").add("outcome", crate::terminal::outcome_word(*outcome));
                 fields = fields.add("exit", &exit_code.to_string()).add("dur", &human::duration(*duration_ms));
-                if !message.is_empty() {
-                    fields = fields.add("msg", message);
-                }
+                fields = fields.add_some("msg", message);
                 self.line(at, &fields);
             }
             _ => {}
@@ -225,7 +272,7 @@ impl<W: Write + Send> Reporter for PlainReporter<W> {
         self.lines_of(record);
         let recap = self.recap.record(record);
         // The view has already said what the lines say; only its last words are new.
-        if matches!(record.event, Event::RunFinished { .. }) {
+        if matches!(record.event, Event::RunFinished { .. } | Event::Killed { .. }) {
             self.write(&recap.iter().map(|l| format!("{l}\n")).collect::<String>());
         }
     }
@@ -281,6 +328,10 @@ impl Fields {
         let fields = Fields(String::new()).add("step", key);
         let fields = if key == path.as_str() { fields } else { fields.add("path", path.as_str()) };
         fields.add("status", status)
+    }
+
+    fn add_some(self, key: &str, value: &str) -> Self {
+        if value.is_empty() { self } else { self.add(key, value) }
     }
 
     fn add(mut self, key: &str, value: &str) -> Self {

@@ -37,7 +37,7 @@ pub struct RunSummary {
     pub dry_run: bool,
     /// When it began.
     pub started: Timestamp,
-    /// What became of it, in a word: `running` or `interrupted` if its end is not recorded.
+    /// What became of it, in a word: `running`, `killed` or `interrupted` if its end is not recorded.
     pub outcome: String,
     /// The exit code, if it ended.
     pub exit_code: Option<u8>,
@@ -59,7 +59,9 @@ pub fn short_id(run: &str) -> String {
 /// `running` says whether something still owns the run; without an end it was interrupted otherwise.
 pub fn summarize(records: &[Record], running: bool) -> Option<RunSummary> {
     let first = records.first()?;
-    let Event::RunStarted { run, playbook, title, system, operator, host, dry_run, .. } = &first.event else { return None };
+    let Event::RunStarted { run, playbook, title, system, operator, host, dry_run, .. } = &first.event else {
+        return None;
+    };
     let mut summary = RunSummary {
         run: run.clone(),
         playbook: playbook.clone(),
@@ -82,6 +84,7 @@ pub fn summarize(records: &[Record], running: bool) -> Option<RunSummary> {
                 summary.failed_step.get_or_insert(label);
             }
             Event::Verdict { playbook, verdict, .. } if *playbook == summary.playbook => summary.verdict = Some(*verdict),
+            Event::Killed { .. } => summary.outcome = "killed".to_owned(),
             Event::RunFinished { outcome, exit_code, duration_ms, .. } => {
                 summary.outcome = outcome_word(*outcome).to_owned();
                 summary.exit_code = Some(*exit_code);
@@ -100,38 +103,72 @@ pub fn table(runs: &[RunSummary], policy: &TermPolicy, zone: &TimeZone) -> Strin
     }
     let glyphs = Glyphs::of(policy.unicode);
     let prefixes = unique_prefixes(runs);
-    let narrow = policy.width < 72;
-    let heads: &[&str] =
-        if narrow { &["id", "playbook", "outcome", "started"] } else { &["id", "playbook", "outcome", "started", "took", "operator", "failed at"] };
-    let mut table = Table::new(heads).flex(1);
-    if !narrow {
-        table = table.right(4).flex(6);
-    }
-    for run in runs {
-        let (glyph, ink, mut word) = outcome_cell(&glyphs, run);
-        if run.dry_run {
-            word.push_str(", dry");
+    let cells: Vec<Cells> = runs
+        .iter()
+        .map(|run| {
+            let (glyph, ink, mut word) = outcome_cell(&glyphs, run);
+            if run.dry_run {
+                word.push_str(", dry");
+            }
+            let started = run.started.to_zoned(zone.clone());
+            Cells {
+                id: prefixes.get(run.run.as_str()).copied().unwrap_or(&run.run).to_owned(),
+                playbook: run.playbook.clone(),
+                outcome: (ink, format!("{glyph} {word}")),
+                started: [started.strftime("%Y-%m-%d %H:%M").to_string(), started.strftime("%m-%d %H:%M").to_string()],
+                took: human::duration(run.duration_ms),
+                operator: run.operator.clone(),
+                failed: run.failed_step.clone().unwrap_or_default(),
+            }
+        })
+        .collect();
+    // The fullest form that fits; the year and the failed step go first.
+    let lines = [(0, true), (0, false), (1, true), (1, false)].into_iter().find_map(|(date, failed)| {
+        let mut heads = vec!["id", "playbook", "outcome", "started", "took", "operator"];
+        if failed {
+            heads.push("failed at");
         }
-        let format = if narrow { "%m-%d %H:%M" } else { "%Y-%m-%d %H:%M" };
-        let started = run.started.to_zoned(zone.clone()).strftime(format).to_string();
-        let mut cells = vec![
-            (Ink::Bold, prefixes.get(run.run.as_str()).copied().unwrap_or(&run.run).to_owned()),
-            (Ink::Plain, run.playbook.clone()),
-            (ink, format!("{glyph} {word}")),
-            (Ink::Dim, started),
-        ];
-        if !narrow {
-            cells.push((Ink::Dim, human::duration(run.duration_ms)));
-            cells.push((Ink::Dim, run.operator.clone()));
-            cells.push((Ink::Plain, run.failed_step.clone().unwrap_or_default()));
+        let mut table = Table::new(&heads).right(4);
+        if (date, failed) == (1, false) && policy.width >= 60 {
+            table = table.flex(1);
         }
-        table.row(cells);
-    }
-    let lines = table.lines(policy.width, glyphs.ellipsis).unwrap_or_else(|| {
-        let one = |r: &RunSummary| format!("{} {} {}", prefixes.get(r.run.as_str()).copied().unwrap_or(&r.run), r.playbook, r.outcome);
-        runs.iter().map(|r| Line::of(Ink::Plain, &one(r)).fit(policy.width, glyphs.ellipsis)).collect()
+        for c in &cells {
+            let mut row = vec![
+                (Ink::Bold, c.id.clone()),
+                (Ink::Plain, c.playbook.clone()),
+                c.outcome.clone(),
+                (Ink::Dim, c.started[date].clone()),
+                (Ink::Dim, c.took.clone()),
+                (Ink::Dim, c.operator.clone()),
+            ];
+            if failed {
+                row.push((Ink::Plain, c.failed.clone()));
+            }
+            table.row(row);
+        }
+        table.lines(policy.width, glyphs.ellipsis)
     });
-    text(lines, policy)
+    let stacked = || {
+        cells.iter().flat_map(|c| {
+            let (ink, outcome) = &c.outcome;
+            let first = Line::of(Ink::Bold, &c.id).with(Ink::Plain, "  ").with(Ink::Plain, &c.playbook);
+            let second = Line::indent(2).with(*ink, outcome).with(Ink::Dim, &format!("  {}  {}", c.started[1], c.took));
+            [first, second].map(|l| l.fit(policy.width, glyphs.ellipsis))
+        })
+    };
+    text(lines.unwrap_or_else(|| stacked().collect()), policy)
+}
+
+/// What is shown of a run.
+struct Cells {
+    id: String,
+    playbook: String,
+    outcome: (Ink, String),
+    /// With the year and without.
+    started: [String; 2],
+    took: String,
+    operator: String,
+    failed: String,
 }
 
 fn outcome_cell(glyphs: &Glyphs, run: &RunSummary) -> (&'static str, Ink, String) {

@@ -28,7 +28,9 @@ pub(crate) fn fields(schema: &Json) -> Vec<Field> {
 }
 
 fn collect(schema: &Json, prefix: &str, depth: usize, out: &mut Vec<Field>) {
-    let Some(properties) = schema["properties"].as_object() else { return };
+    let Some(properties) = schema["properties"].as_object() else {
+        return;
+    };
     let required = |name: &str| schema["required"].as_array().is_some_and(|r| r.iter().any(|n| n == name));
     for (name, inner) in properties {
         let full = format!("{prefix}{name}");
@@ -129,9 +131,13 @@ fn one_type(schema: &Json, ty: &str) -> String {
         "integer" => "int".to_owned(),
         "number" => "number".to_owned(),
         "boolean" => "bool".to_owned(),
-        "array" if schema["items"].is_object() => format!("list of {}", type_words(&schema["items"])),
+        "array" if schema["items"].is_object() => {
+            format!("list of {}", type_words(&schema["items"]))
+        }
         "array" => "list".to_owned(),
-        "object" if schema["additionalProperties"].is_object() => format!("map of {}", type_words(&schema["additionalProperties"])),
+        "object" if schema["additionalProperties"].is_object() => {
+            format!("map of {}", type_words(&schema["additionalProperties"]))
+        }
         "object" => "map".to_owned(),
         other => other.to_owned(),
     }
@@ -149,7 +155,10 @@ mod tests {
             (json!({"type": ["string", "null"], "format": "duration"}), "duration"),
             (json!({"type": "array", "items": {"type": "integer"}}), "list of int"),
             (json!({"type": "object", "additionalProperties": {"type": "string"}}), "map of string"),
-            (json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}), "string or list of string"),
+            (
+                json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}),
+                "string or list of string",
+            ),
             (json!({"enum": ["a", "b"]}), "a | b"),
             (json!({"oneOf": [{"const": "get", "description": "Reads."}, {"enum": ["post"]}]}), "get | post"),
             (json!(true), "any value"),
@@ -171,13 +180,16 @@ mod tests {
             }
         });
         let got: Vec<String> = fields(&schema).iter().map(|f| format!("{} {} {:?}", f.name, f.ty, f.default)).collect();
-        assert_eq!(got, [
-            "url string None",
-            "limit duration Some(\"5s\")",
-            "of map None",
-            "of.p int None",
-            "list list of map None",
-            "list[].q bool Some(\"false\")"
-        ]);
+        assert_eq!(
+            got,
+            [
+                "url string None",
+                "limit duration Some(\"5s\")",
+                "of map None",
+                "of.p int None",
+                "list list of map None",
+                "list[].q bool Some(\"false\")"
+            ]
+        );
     }
 }

@@ -74,18 +74,26 @@ fn facts(unit: &Unit, sources: &SourceMap) -> Vec<(&'static str, String)> {
     add("tags", playbook.tags.join(", "));
     add("severity", playbook.severity.clone().unwrap_or_default());
     add("usually takes", playbook.expected_duration.map(|d| human::duration(d.as_secs_f64() * 1_000.0)).unwrap_or_default());
-    add("schedule", match &playbook.schedule {
-        Some(Schedule::Every(every)) => format!("every {}", format_duration(*every)),
-        Some(Schedule::Cron { cron, timezone }) => format!("cron {cron} ({})", timezone.as_deref().unwrap_or("UTC")),
-        None => String::new(),
-    });
-    add("lock", match &playbook.lock {
-        Lock::System | Lock::None => String::new(),
-        Lock::Named { name, wait } => match wait {
-            Some(wait) => format!("{}, waited for up to {}", name.text, format_duration(*wait)),
-            None => name.text.to_string(),
+    add(
+        "schedule",
+        match &playbook.schedule {
+            Some(Schedule::Every(every)) => format!("every {}", format_duration(*every)),
+            Some(Schedule::Cron { cron, timezone }) => {
+                format!("cron {cron} ({})", timezone.as_deref().unwrap_or("UTC"))
+            }
+            None => String::new(),
         },
-    });
+    );
+    add(
+        "lock",
+        match &playbook.lock {
+            Lock::System | Lock::None => String::new(),
+            Lock::Named { name, wait } => match wait {
+                Some(wait) => format!("{}, waited for up to {}", name.text, format_duration(*wait)),
+                None => name.text.to_string(),
+            },
+        },
+    );
     if playbook.undo_on_failure {
         add("on failure", "what was done is undone".to_owned());
     }
@@ -99,7 +107,9 @@ fn facts(unit: &Unit, sources: &SourceMap) -> Vec<(&'static str, String)> {
         let list: Vec<String> = permissions.iter().map(permission).collect();
         add("may", if list.is_empty() { "only look".to_owned() } else { list.join(", ") });
     }
-    let env = |e: &runbook_core::model::EnvName| if e.plain { e.name.value.clone() } else { format!("{} (secret)", e.name.value) };
+    let env = |e: &runbook_core::model::EnvName| {
+        if e.plain { e.name.value.clone() } else { format!("{} (secret)", e.name.value) }
+    };
     add("environment", playbook.env.iter().map(env).collect::<Vec<_>>().join(", "));
     for link in &playbook.links {
         add("link", format!("{} {}", link.title, link.url));
@@ -220,7 +230,9 @@ impl Outline<'_> {
     }
 
     fn module_effect(&self, call: &ModuleCall, declared: Option<Effect>) -> Effect {
-        let Some(entry) = self.registry.get(&call.name.value) else { return declared.unwrap_or(Effect::Change) };
+        let Some(entry) = self.registry.get(&call.name.value) else {
+            return declared.unwrap_or(Effect::Change);
+        };
         if entry.kind == Kind::Probe {
             return Effect::Read;
         }
@@ -234,8 +246,12 @@ impl Outline<'_> {
     }
 
     fn is_read_command(&self, call: &ModuleCall) -> bool {
-        let Some(argv) = call.args.get("argv") else { return false };
-        let ArgKind::List(items) = &argv.kind else { return false };
+        let Some(argv) = call.args.get("argv") else {
+            return false;
+        };
+        let ArgKind::List(items) = &argv.kind else {
+            return false;
+        };
         self.read_commands
             .iter()
             .any(|p| !p.is_empty() && items.len() >= p.len() && p.iter().zip(items).all(|(w, a)| a.as_literal_str() == Some(w)))
@@ -247,7 +263,9 @@ fn label(step: &Step) -> String {
         (Some(name), _, _) => name.text.to_string(),
         (None, Some(id), _) => id.value.clone(),
         (None, None, Body::Play { name, .. }) => format!("play {}", name.value),
-        (None, None, Body::Note(t) | Body::Manual(t) | Body::Fail(t) | Body::Stop(t)) => t.text.lines().next().unwrap_or_default().to_owned(),
+        (None, None, Body::Note(t) | Body::Manual(t) | Body::Fail(t) | Body::Stop(t)) => {
+            t.text.lines().next().unwrap_or_default().to_owned()
+        }
         (None, None, Body::Ask(ask)) => ask.question.text.to_string(),
         (None, None, body) => body.word().to_owned(),
     }

@@ -22,7 +22,14 @@ const MIN_FLEX: usize = 10;
 
 impl Table {
     pub(crate) fn new(heads: &[&str]) -> Self {
-        Table { heads: heads.iter().map(|h| (*h).to_owned()).collect(), rows: Vec::new(), right: Vec::new(), least: Vec::new(), flex: None, indent: 2 }
+        Table {
+            heads: heads.iter().map(|h| (*h).to_owned()).collect(),
+            rows: Vec::new(),
+            right: Vec::new(),
+            least: Vec::new(),
+            flex: None,
+            indent: 2,
+        }
     }
 
     /// Aligns a column to the right.
@@ -104,7 +111,12 @@ mod tests {
 
     fn table() -> Table {
         let mut t = Table::new(&["name", "n", "empty", "text"]).right(1).flex(3);
-        t.row(vec![(Ink::Plain, "a".into()), (Ink::Plain, "1".into()), (Ink::Plain, String::new()), (Ink::Plain, "some words here".into())]);
+        t.row(vec![
+            (Ink::Plain, "a".into()),
+            (Ink::Plain, "1".into()),
+            (Ink::Plain, String::new()),
+            (Ink::Plain, "some words here".into()),
+        ]);
         t.row(vec![(Ink::Plain, "bcd".into()), (Ink::Plain, "20".into()), (Ink::Plain, String::new()), (Ink::Plain, "x".into())]);
         t
     }

@@ -86,7 +86,7 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             Value::Str(s) if schema["type"] == "boolean" && matches!(&**s, "yes" | "no" | "on" | "off") => {
                 Some("write `true` or `false`".to_owned())
             }
-            _ => None,
+            _ => schema["x-help"].as_str().map(str::to_owned),
         };
         fail(path, Code::WrongType, format!("expected {}, found {}", describe(schema), found(value)), help);
         return;

@@ -28,7 +28,7 @@ pub(crate) struct Command;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {
     /// The program and its arguments, a list of words. A line of text is not split: write a list, or use `shell`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-help" = "write a list of words such as `[systemctl, status, nginx]`, or use `shell` for a line of text"))]
     argv: Vec<Text>,
     /// The folder to run it in; relative ones start at the project root. Default: the project root.
     #[serde(default)]
@@ -44,6 +44,7 @@ pub(crate) struct Args {
     user: Option<String>,
     /// The most that is kept of each of standard output and error; of more, the middle is left out. Default: `1MiB`.
     #[serde(default = "max_output")]
+    #[schemars(extend("default" = "1MiB"))]
     max_output: Size,
 }
 
@@ -185,13 +186,13 @@ mod tests {
     async fn too_long_ends_all_of_it_and_keeps_the_output() {
         let host = TestHost::new();
         let mut cx = host.cx();
-        cx.timeout = Some(Duration::from_millis(300));
+        cx.timeout = Some(Duration::from_secs(1));
         let started = std::time::Instant::now();
         let call = args(json!({"argv": ["sh", "-c", "echo before; sleep 1000 & sleep 1000"]}));
         let fault = Command::observe(&call, &cx).await.unwrap_err();
         assert!(started.elapsed() < PATIENCE);
         let Fault::Unmet { message, result } = fault else { panic!("{fault:?}") };
-        assert_eq!(message, "timed out after 300ms");
+        assert_eq!(message, "timed out after 1s");
         assert_eq!(result["stdout"], "before\n");
     }
 
@@ -200,6 +201,16 @@ mod tests {
         let host = TestHost::new();
         let out = run(&host, json!({"argv": ["sh", "-c", "printf aaaaaaaaaabbbbbbbbbb"], "max_output": "10B"})).await.unwrap();
         assert_eq!((out.stdout.as_str(), out.dropped.0), ("aaaaabbbbb", 10));
+    }
+
+    #[test]
+    fn a_line_of_text_is_not_an_argument_vector() {
+        let entry = runbook_core::module::Entry::action::<Command>();
+        let value = runbook_core::value::from_json(json!({"argv": "ls -l"}));
+        let errors = runbook_core::module::validate(&entry.args_schema, &value);
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].help.as_ref().is_some_and(|h| h.contains("or use `shell`")), "{errors:?}");
+        assert_eq!(entry.args_schema["properties"]["max_output"]["default"], "1MiB");
     }
 
     #[tokio::test]

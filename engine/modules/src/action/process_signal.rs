@@ -191,7 +191,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::support::testing::{TestHost, args, eventually};
+    use crate::support::testing::{TestHost, args, eventually, settled};
 
     fn spawn(host: &TestHost, script: &str) -> u32 {
         let argv = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
@@ -230,6 +230,7 @@ mod tests {
     async fn a_signal_without_a_handler_is_not_sent() {
         let host = TestHost::new();
         let plain = spawn(&host, "exec sleep 2004");
+        settled(plain).await;
         let call = |pid: u32| json!({"pid": pid, "signal": "USR1", "expect_command": "."});
         let fault = send(&host, call(plain)).await.unwrap_err();
         assert!(fault.message().contains("has no handler for SIGUSR1"), "{}", fault.message());

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Whether to kill what is still running after `grace`; that loses what it was about to write. Default: false.
     #[serde(default)]
     force: bool,
-    /// How long it may take to stop by itself. Default: the entry's `stop.grace`, or `10s`.
+    /// How long it may take to stop by itself; a shorter `timeout` of the step shortens it. Default: the entry's `stop.grace`, or `10s`.
     #[serde(default)]
     grace: Option<Duration>,
     /// Words to add to the end of the entry's command. Default: none.

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Whether to kill what is still running after `grace`. Default: false.
     #[serde(default)]
     force: bool,
-    /// How long it may take to stop by itself. Default: the entry's `stop.grace`, or `10s`.
+    /// How long it may take to stop by itself; a shorter `timeout` of the step shortens it. Default: the entry's `stop.grace`, or `10s`.
     #[serde(default)]
     grace: Option<Duration>,
     #[serde(default)]
@@ -92,9 +92,14 @@ pub(crate) async fn stop(
     };
     let mut ports = entry.ports.clone();
     ports.extend(record.iter().flat_map(|r| r.ports.clone()));
+    ports.sort_unstable();
     ports.dedup();
     let strangers = stop::strangers(target, &ports);
-    let grace = grace.map_or(entry.grace, Duration::to_std);
+    let mut grace = grace.map_or(entry.grace, Duration::to_std);
+    if let Some(limit) = change.timeout {
+        // What is left of the step's own limit is for killing, or for saying what still runs.
+        grace = grace.min(limit.mul_f64(0.8));
+    }
     let started = std::time::Instant::now();
     out.signal = Some(entry.stop_signal.name().to_owned());
     match stop::end(change, target, entry.stop_signal.0, grace, force).await {

@@ -12,7 +12,7 @@ use super::service_start::ServiceStart;
 use super::service_stop::ServiceStop;
 use crate::probe::service::Service;
 use crate::support::process::{cwd, look, own_line};
-use crate::support::testing::{TestHost, args, eventually, free_port};
+use crate::support::testing::{TestHost, args, eventually, free_port, settled};
 
 /// Says `ready` and goes on until it is ended.
 const PATIENT: &str = "echo ready; exec sleep 1000";
@@ -75,10 +75,12 @@ fn log(host: &TestHost) -> std::path::PathBuf {
 struct Stranger(Child);
 
 impl Stranger {
-    fn new(argv: &[&str], host: &TestHost) -> Stranger {
+    async fn new(argv: &[&str], host: &TestHost) -> Stranger {
         use std::os::unix::process::CommandExt;
         let child = Command::new(argv[0]).args(&argv[1..]).current_dir(host.root()).process_group(0).spawn().unwrap();
-        Stranger(child)
+        let stranger = Stranger(child);
+        settled(stranger.0.id()).await;
+        stranger
     }
 }
 
@@ -160,7 +162,7 @@ async fn a_stranger_with_the_number_is_left_alone() {
     let host = TestHost::new();
     let entry = entry(PATIENT);
     // Its folder alone does not make it ours.
-    let mut stranger = Stranger::new(&["sleep", "1001"], &host);
+    let mut stranger = Stranger::new(&["sleep", "1001"], &host).await;
     let pid = stranger.0.id();
     host.write("pids/web.pid", pid.to_string());
     let seen = probe(&host, &entry).await;
@@ -353,7 +355,7 @@ async fn missing_things_are_named() {
 async fn a_pid_file_of_another_tool_counts_if_the_process_fits() {
     let host = TestHost::new();
     let entry = with(entry(""), json!({"command": ["sleep", "1002"]}));
-    let mut other = Stranger::new(&["sleep", "1002"], &host);
+    let mut other = Stranger::new(&["sleep", "1002"], &host).await;
     host.write("pids/web.pid", other.0.id().to_string());
     let seen = probe(&host, &entry).await;
     assert_eq!((&seen["state"], &seen["pid"]), (&json!("running"), &json!(other.0.id())));
@@ -474,13 +476,4 @@ async fn looking_at_a_running_service_is_quick() {
     }
     // A tenth of this even in a debug build; a look at all processes takes longer.
     assert!(best < Duration::from_millis(5), "{best:?}");
-}
-#[test]
-fn zz_dump() {
-    for e in crate::builtins().iter() {
-        eprintln!("{} {:?}\n  args {:?}\n  out {:?}", e.name, e.summary(), e.args_schema["properties"].as_object().map(|p| p.keys().collect::<Vec<_>>()), e.result_fields());
-        for part in e.says.split("{{").skip(1) { runbook_core::expr::Expr::parse_standalone(part.split("}}").next().unwrap().trim()).unwrap(); }
-        runbook_core::expr::Expr::parse_standalone(&e.verdict).unwrap();
-        if ["command", "process", "process.signal"].contains(&&*e.name) { eprintln!("{}", serde_json::to_string(&e.args_schema).unwrap()); }
-    }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Args {
     interpreter: Vec<Text>,
     /// The most that is kept of each of standard output and error; of more, the middle is left out. Default: `1MiB`.
     #[serde(default = "max_output")]
+    #[schemars(extend("default" = "1MiB"))]
     max_output: Size,
 }
 

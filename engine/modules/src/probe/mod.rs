@@ -1,5 +1,6 @@
 //! Probes: modules that only look.
 
+pub(crate) mod config;
 pub(crate) mod disk;
 pub(crate) mod env;
 pub(crate) mod file;

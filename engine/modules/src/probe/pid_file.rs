@@ -122,7 +122,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::support::testing::{TestHost, args};
+    use crate::support::testing::{TestHost, args, settled};
 
     async fn look(host: &TestHost, json: Json) -> Out {
         PidFile::observe(&args(json), &host.cx()).await.unwrap()
@@ -139,6 +139,7 @@ mod tests {
 
         let argv = vec!["sleep".to_owned(), "2002".to_owned()];
         let pid = host.change().spawn(Daemon { argv, ..Daemon::default() }).unwrap().pid;
+        settled(pid).await;
         host.write("x.pid", format!("{pid}\n"));
         let out = look(&host, json!({"path": "x.pid", "command": "^sleep 2002$"})).await;
         assert!(out.state == "live" && out.alive && !out.stale && out.matches == Some(true) && out.started_at.is_some());

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::support::args::yes;
 use crate::support::identity::{Found, Standing, inspect, members};
 use crate::support::ports::{self, Listener, Where};
+use crate::support::process;
 use crate::support::service_entry::{Manager, ServiceEntry};
 use crate::support::service_files::{Files, Record};
 use crate::support::signals::name_of;
@@ -85,6 +86,19 @@ pub(crate) struct Out {
 fn tail(record: &Record) -> Vec<String> {
     let lines = record.stderr.tail(TAIL);
     if lines.is_empty() { record.stdout.tail(TAIL) } else { lines }
+}
+
+/// How a process that this run started has ended. That it is gone may be seen a moment before the host has collected it.
+async fn how_it_ended(pid: u32, cx: &Cx<'_>) -> Option<ExitReason> {
+    let uncollected = || process::look(pid).ok().flatten().is_some_and(|l| l.ended() && l.ppid == std::process::id());
+    for pause in [1, 4, 20, 50, 100] {
+        let ended = cx.exit_of(pid);
+        if ended.is_some() || (pause > 4 && !uncollected()) {
+            return ended;
+        }
+        cx.sleep(Std::from_millis(pause)).await;
+    }
+    cx.exit_of(pid)
 }
 
 /// Host and port of the address where an external service says how it is.
@@ -180,7 +194,7 @@ impl Probe for Service {
                 if let Some(record) = &record {
                     out.started_at = Some(record.started_at);
                     out.log_tail = tail(record);
-                    let ended = cx.exit_of(record.pid);
+                    let ended = how_it_ended(record.pid, cx).await;
                     let how = match ended {
                         Some(ExitReason::Code(code)) => Some(format!("it ended with exit code {code}")),
                         Some(ExitReason::Signal(signal)) => Some(format!("it was ended by signal {}", name_of(signal))),

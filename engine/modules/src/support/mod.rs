@@ -8,6 +8,7 @@ pub(crate) mod exec;
 pub(crate) mod http_args;
 pub(crate) mod http_client;
 pub(crate) mod identity;
+pub(crate) mod json_path;
 pub(crate) mod lines;
 pub(crate) mod net;
 pub(crate) mod paths;

@@ -191,6 +191,13 @@ mod tests {
         assert_eq!(Where::parse("example.org"), None);
     }
 
+    #[test]
+    fn an_owner_that_cannot_be_seen_is_not_nobody() {
+        let owner = |other_user| Owner { process: None, user: "www-data".to_owned(), other_user };
+        assert_eq!(owner(true).described(), "a process of another user (www-data)");
+        assert!(owner(false).described().starts_with("a process that cannot be seen from here"));
+    }
+
     #[tokio::test]
     async fn our_own_socket_is_found() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();

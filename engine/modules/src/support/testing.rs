@@ -57,6 +57,12 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>
     }
 }
 
+/// Waits until a process that was just started shows its command line: for a moment after the start it has none.
+pub(crate) async fn settled(pid: u32) {
+    let shown = || std::fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|c| !c.is_empty()).map(drop);
+    eventually("the process shows its command line", shown).await;
+}
+
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port").local_addr().expect("its address").port()

@@ -110,7 +110,9 @@ struct Piece<'a> {
 fn pieces<'a>(sources: &SourceMap, marks: Vec<Mark<'a>>) -> Vec<(SourceId, Piece<'a>)> {
     let mut pieces: Vec<(SourceId, Piece<'a>)> = Vec::new();
     for mark in marks {
-        let Some(source) = sources.get(mark.span.source) else { continue };
+        let Some(source) = sources.get(mark.span.source) else {
+            continue;
+        };
         let line = source.position(mark.span.start).line;
         let near = pieces.iter_mut().find(|(id, p)| *id == mark.span.source && line + NEAR > p.first && line < p.last + NEAR);
         match near {

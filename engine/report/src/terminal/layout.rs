@@ -30,11 +30,7 @@ impl Layout {
         let width = self.policy.width;
         // Two spaces, the tag, one space.
         self.tag = 2 + tag.max(1) + 1;
-        self.name = if self.narrow() {
-            width.saturating_sub(self.tag + 2 + DURATION)
-        } else {
-            name.clamp(24, (width / 2).min(48))
-        };
+        self.name = if self.narrow() { width.saturating_sub(self.tag + 2 + DURATION) } else { name.clamp(24, (width / 2).min(48)) };
     }
 
     /// Whether messages get a line of their own.
@@ -74,9 +70,10 @@ impl Layout {
         line.push(glyph.1, glyph.0);
         line.push(Ink::Plain, " ");
         let ellipsis = self.glyphs.ellipsis;
-        // A long name pushes the columns aside rather than being cut, as long as it leaves half the line.
+        // A long name pushes the columns aside rather than being cut, as far as the message leaves room, and at least to half the line.
         let mut end = self.tag + 2 + self.name;
-        let longest = if self.narrow() { end } else { end.max(self.policy.width / 2) };
+        let free = self.policy.width.saturating_sub(DURATION + 2 + tail.width());
+        let longest = if self.narrow() { end } else { end.max(self.policy.width / 2).max(free) };
         line.append(Line::of(name.1, name.0).fit(longest.saturating_sub(self.name_column(depth)), ellipsis));
         if duration.is_empty() && tail.width() == 0 {
             return line;

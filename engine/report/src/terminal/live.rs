@@ -85,7 +85,8 @@ impl SharedLive {
 
     pub(crate) fn remove(&self, path: &StepPath, parent: &StepPath) {
         let mut live = self.lock();
-        live.entries.shift_remove(path);
+        // With all within, such as steps that waited and were never begun.
+        live.entries.retain(|p, _| !p.is_within(path));
         if let Some(group) = live.entries.get_mut(parent) {
             group.done += 1;
         }
@@ -170,7 +171,8 @@ impl Live {
             parts.push(format!("{} done", entry.done));
         }
         let source = busiest.unwrap_or(entry);
-        if busiest.is_some() {
+        // While it is tried again, why says more than what; there is room for both on a wide terminal.
+        if busiest.is_some() && (source.attempt < 2 || self.layout.policy.width >= 100) {
             parts.push(source.label.clone());
         }
         if source.attempt > 1 {

@@ -1,6 +1,8 @@
 //! The live view of a run on a terminal, and the same view of a recorded run.
 
+mod aside;
 mod board;
+mod ended;
 mod failure;
 mod glyph;
 mod layout;
@@ -15,10 +17,10 @@ use std::io::Write;
 use indicatif::ProgressDrawTarget;
 use runbook_core::event::Record;
 
-pub use screen::Suspender;
 pub(crate) use glyph::Glyphs;
-pub(crate) use steps::step_label;
 pub(crate) use recap::outcome_word;
+pub use screen::Suspender;
+pub(crate) use steps::step_label;
 pub(crate) use view::View;
 
 use crate::policy::TermPolicy;
@@ -32,12 +34,12 @@ pub struct TerminalReporter {
 }
 
 impl TerminalReporter {
-    /// Draws live lines to a target, which also gets the completed lines.
+    /// Draws live lines to a target and writes completed lines to `out`: both are the same terminal.
     ///
-    /// The caller makes sure that the target is a terminal that can be redrawn ([`TermPolicy::animate`]).
-    pub fn live(target: ProgressDrawTarget, policy: TermPolicy, level: Level) -> Self {
+    /// The caller makes sure that it is a terminal that can be redrawn ([`TermPolicy::animate`]).
+    pub fn live(target: ProgressDrawTarget, out: impl Write + Send + 'static, policy: TermPolicy, level: Level) -> Self {
         let view = View::new(policy, level);
-        let screen = Screen::live(target, view.live());
+        let screen = Screen::live(target, Box::new(out), view.live());
         TerminalReporter { view, screen }
     }
 

@@ -155,10 +155,18 @@ fn next_commands(layout: &Layout, next: &[String], out: &mut Vec<Line>) {
 
 /// What is said of a record that ends in the middle.
 pub(super) fn cut_off(layout: &Layout, steps: &Steps, out: &mut Vec<Line>) {
+    torn(layout, steps, "interrupted", "the record of this run ends here", out);
+}
+
+/// What is said of a run that was ended at once.
+pub(super) fn killed(layout: &Layout, steps: &Steps, why: &str, out: &mut Vec<Line>) {
+    torn(layout, steps, "killed", &format!("{why} came twice, nothing was cleaned up"), out);
+}
+
+fn torn(layout: &Layout, steps: &Steps, word: &str, why: &str, out: &mut Vec<Line>) {
     let width = layout.policy.width;
     out.push(Line::of(Ink::Dim, &layout.glyphs.rule.repeat(width.min(80))));
-    let line = Line::of(Ink::Warn, "! ").with(Ink::Warn, "interrupted").with(Ink::Plain, ": the record of this run ends here");
-    out.push(line.fit(width, layout.glyphs.ellipsis));
+    out.push(Line::of(Ink::Warn, &format!("! {word}")).with(Ink::Plain, &format!(": {why}")).fit(width, layout.glyphs.ellipsis));
     let running: Vec<String> = steps.running().into_iter().map(|(_, s)| s.label.clone()).collect();
     if !running.is_empty() {
         let text = format!("was running: {}", running.join(", "));

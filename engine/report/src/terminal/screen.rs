@@ -23,18 +23,31 @@ pub(crate) enum Screen {
 pub(crate) struct LiveScreen {
     bar: ProgressBar,
     live: SharedLive,
-    queue: Arc<Mutex<Queue>>,
+    paper: Arc<Mutex<Paper>>,
 }
 
-/// Lines that came while something else had the terminal.
-#[derive(Default)]
-struct Queue {
+/// Where completed lines go.
+struct Paper {
+    out: Box<dyn Write + Send>,
+    /// How many others have the terminal just now.
     suspended: usize,
-    lines: Vec<String>,
+    /// Lines that came meanwhile.
+    waiting: Vec<String>,
+}
+
+impl Paper {
+    /// Writes what waits; the live lines must be away. When the terminal is gone nobody is there to be told.
+    fn write(&mut self) {
+        let mut text = std::mem::take(&mut self.waiting).join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
 }
 
 impl Screen {
-    pub(crate) fn live(target: ProgressDrawTarget, live: SharedLive) -> Self {
+    pub(crate) fn live(target: ProgressDrawTarget, out: Box<dyn Write + Send>, live: SharedLive) -> Self {
         let drawn = live.clone();
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{live}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
@@ -46,7 +59,8 @@ impl Screen {
         );
         bar.set_style(style);
         bar.enable_steady_tick(FRAME);
-        Screen::Live(LiveScreen { bar, live, queue: Arc::default() })
+        let paper = Paper { out, suspended: 0, waiting: Vec::new() };
+        Screen::Live(LiveScreen { bar, live, paper: Arc::new(Mutex::new(paper)) })
     }
 
     pub(crate) fn still(out: Box<dyn Write + Send>) -> Self {
@@ -86,17 +100,17 @@ impl Screen {
 }
 
 impl LiveScreen {
-    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paper(&self) -> std::sync::MutexGuard<'_, Paper> {
+        self.paper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn print(&self, lines: Vec<String>) {
         // Held while printing, so that nothing is drawn after a suspension began.
-        let mut queue = self.queue();
-        if queue.suspended > 0 {
-            queue.lines.extend(lines);
-        } else {
-            self.bar.println(lines.join("\n"));
+        let mut paper = self.paper();
+        paper.waiting.extend(lines);
+        if paper.suspended == 0 {
+            // Not by the bar's own `println`: it fills lines with spaces in place of line breaks, so that what is copied is one line.
+            self.bar.suspend(|| paper.write());
         }
     }
 }
@@ -117,10 +131,12 @@ impl Suspender {
 
     /// Runs `f` with the terminal to itself.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
-        let Some(screen) = &self.screen else { return f() };
+        let Some(screen) = &self.screen else {
+            return f();
+        };
         {
-            let mut queue = screen.queue();
-            queue.suspended += 1;
+            let mut paper = screen.paper();
+            paper.suspended += 1;
             screen.live.pause(true);
             // Draws once more, now nothing.
             screen.bar.suspend(|| ());
@@ -135,14 +151,11 @@ struct Resume<'a>(&'a LiveScreen);
 
 impl Drop for Resume<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        queue.suspended -= 1;
-        if queue.suspended == 0 {
+        let mut paper = self.0.paper();
+        paper.suspended -= 1;
+        if paper.suspended == 0 {
             self.0.live.pause(false);
-            if !queue.lines.is_empty() {
-                let lines = std::mem::take(&mut queue.lines);
-                self.0.bar.println(lines.join("\n"));
-            }
+            self.0.bar.suspend(|| paper.write());
         }
     }
 }

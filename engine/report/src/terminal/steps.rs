@@ -54,8 +54,11 @@ impl Steps {
         self.open.get_mut(path)
     }
 
-    pub(crate) fn remove(&mut self, path: &StepPath) -> Option<Step> {
-        self.open.remove(path)
+    /// Forgets a step; with a group, all within.
+    pub(crate) fn remove(&mut self, path: &StepPath) {
+        if self.open.remove(path).is_some_and(|s| s.group) {
+            self.open.retain(|p, _| !p.is_within(path));
+        }
     }
 
     /// The steps that began and have not ended, by path.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Compares a text with the file of this name.
-pub fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&file, text).expect("the golden file can be written");
@@ -14,7 +14,7 @@ pub fn golden(name: &str, text: &str) {
 }
 
 /// Asserts that no line is wider than this.
-pub fn fits(text: &str, width: usize) {
+pub(crate) fn fits(text: &str, width: usize) {
     for line in text.lines() {
         let wide = console::measure_text_width(line);
         assert!(wide <= width, "{wide} > {width}: {line:?}");

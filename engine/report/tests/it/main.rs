@@ -3,6 +3,9 @@
 
 mod diagnostics;
 mod golden;
+mod hostile;
+mod live;
+mod pages;
 mod plain;
 mod script;
 mod terminal;

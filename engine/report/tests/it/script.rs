@@ -9,15 +9,14 @@ use runbook_core::span::Place;
 use runbook_core::value::Value;
 use runbook_core::world::Answer;
 
-pub struct Script {
-    pub records: Vec<Record>,
+pub(crate) struct Script {
+    pub(crate) records: Vec<Record>,
     now_ms: i64,
     counts: Counts,
-    outline: Vec<Outline>,
     playbook: String,
 }
 
-pub fn path(text: &str) -> StepPath {
+pub(crate) fn path(text: &str) -> StepPath {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).expect("a path is text")
 }
 
@@ -27,51 +26,42 @@ fn place(line: u32) -> Option<Place> {
 
 /// What a test says of a step's end.
 #[derive(Clone)]
-pub struct End {
-    pub outcome: Outcome,
-    pub message: String,
-    pub ms: f64,
-    pub checks: Vec<CheckLine>,
-    pub output: Vec<String>,
-    pub attempts: u32,
-    pub late: bool,
-    pub tolerated: bool,
-    pub after: Vec<String>,
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    pub(crate) message: String,
+    pub(crate) ms: f64,
+    pub(crate) checks: Vec<CheckLine>,
+    pub(crate) output: Vec<String>,
+    pub(crate) attempts: u32,
+    pub(crate) late: bool,
+    pub(crate) tolerated: bool,
+    pub(crate) after: Vec<String>,
 }
 
-pub fn end(outcome: Outcome, ms: f64, message: &str) -> End {
-    End {
-        outcome,
-        message: message.into(),
-        ms,
-        checks: vec![],
-        output: vec![],
-        attempts: 1,
-        late: false,
-        tolerated: false,
-        after: vec![],
-    }
+pub(crate) fn end(outcome: Outcome, ms: f64, message: &str) -> End {
+    End { outcome, message: message.into(), ms, checks: vec![], output: vec![], attempts: 1, late: false, tolerated: false, after: vec![] }
 }
 
-pub fn check(text: &str, held: Option<bool>, saw: &[(&str, &str)]) -> CheckLine {
+pub(crate) fn check(text: &str, held: Option<bool>, saw: &[(&str, &str)]) -> CheckLine {
     let saw = saw.iter().map(|(t, v)| Seen { text: (*t).into(), value: (*v).into() }).collect();
     CheckLine { text: text.into(), held, saw, error: None }
 }
 
 /// Where a step stands: path, parent, name, body, item, group.
 #[derive(Clone)]
-pub struct At<'a>(pub &'a str, pub &'a str, pub &'a str, pub &'a str, pub Option<&'a str>, pub bool);
+pub(crate) struct At<'a>(
+    pub(crate) &'a str,
+    pub(crate) &'a str,
+    pub(crate) &'a str,
+    pub(crate) &'a str,
+    pub(crate) Option<&'a str>,
+    pub(crate) bool,
+);
 
 impl Script {
-    pub fn new(playbook: &str, title: &str, outline: &[(&str, &str)], checklist: bool, dry_run: bool) -> Self {
+    pub(crate) fn new(playbook: &str, title: &str, outline: &[(&str, &str)], checklist: bool, dry_run: bool) -> Self {
         let outline: Vec<Outline> = outline.iter().map(|(p, l)| Outline { path: path(p), label: (*l).into() }).collect();
-        let mut s = Script {
-            records: vec![],
-            now_ms: 1_767_607_200_000,
-            counts: Counts::default(),
-            outline: outline.clone(),
-            playbook: playbook.into(),
-        };
+        let mut s = Script { records: vec![], now_ms: 1_767_607_200_000, counts: Counts::default(), playbook: playbook.into() };
         let system = playbook.split('/').next().unwrap_or("").to_owned();
         s.emit(Event::RunStarted {
             format_version: FORMAT_VERSION.into(),
@@ -95,16 +85,16 @@ impl Script {
         s
     }
 
-    pub fn wait(&mut self, ms: i64) {
+    pub(crate) fn wait(&mut self, ms: i64) {
         self.now_ms += ms;
     }
 
-    pub fn emit(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: Event) {
         let at = jiff::Timestamp::from_millisecond(self.now_ms).expect("a time");
         self.records.push(Record { seq: self.records.len() as u64 + 1, at, event });
     }
 
-    pub fn start(&mut self, at: &At<'_>) {
+    pub(crate) fn start(&mut self, at: &At<'_>) {
         self.emit(Event::StepStarted {
             path: path(at.0),
             parent: path(at.1),
@@ -118,7 +108,7 @@ impl Script {
         });
     }
 
-    pub fn end(&mut self, at: &At<'_>, end: End) {
+    pub(crate) fn end(&mut self, at: &At<'_>, end: End) {
         self.counts.add(end.outcome);
         self.emit(Event::StepFinished {
             path: path(at.0),
@@ -143,13 +133,13 @@ impl Script {
         });
     }
 
-    pub fn step(&mut self, at: &At<'_>, e: End) {
+    pub(crate) fn step(&mut self, at: &At<'_>, e: End) {
         self.start(at);
         self.wait(e.ms as i64);
         self.end(at, e);
     }
 
-    pub fn planned(&mut self, at: &At<'_>, forecast: Forecast) {
+    pub(crate) fn planned(&mut self, at: &At<'_>, forecast: Forecast) {
         self.start(at);
         self.emit(Event::Returned {
             path: path(at.0),
@@ -162,7 +152,7 @@ impl Script {
         self.end(at, end(Outcome::Unknown, 15.0, ""));
     }
 
-    pub fn finish(&mut self, outcome: RunOutcome, exit: Exit, message: &str, change: impl FnOnce(&mut Event)) {
+    pub(crate) fn finish(&mut self, outcome: RunOutcome, exit: Exit, message: &str, change: impl FnOnce(&mut Event)) {
         let began = self.records[0].at;
         let now = jiff::Timestamp::from_millisecond(self.now_ms).expect("a time");
         let mut event = Event::RunFinished {
@@ -184,10 +174,6 @@ impl Script {
         change(&mut event);
         self.emit(event);
     }
-
-    pub fn outline(&self) -> &[Outline] {
-        &self.outline
-    }
 }
 
 const SERVICES: [(&str, &[&str], i64, &str); 8] = [
@@ -202,13 +188,9 @@ const SERVICES: [(&str, &[&str], i64, &str); 8] = [
 ];
 
 /// The start of eight services, as their needs allow.
-pub fn stack_start() -> Script {
-    let outline = [
-        ("steps[1]", "Disk has room"),
-        ("steps[2]", "Start the services"),
-        ("steps[3]", "Tell the team"),
-        ("steps[4]", "Gateway answers"),
-    ];
+pub(crate) fn stack_start() -> Script {
+    let outline =
+        [("steps[1]", "Disk has room"), ("steps[2]", "Start the services"), ("steps[3]", "Tell the team"), ("steps[4]", "Gateway answers")];
     let mut s = Script::new("sonia/stack-start", "Start the Sonia stack in the order of its needs", &outline, false, false);
     s.step(&At("requires[1]", "", "No other stack on these ports", "port", None, false), end(Outcome::Ok, 4.0, "8 ports free"));
     s.step(&At("steps[1]", "", "Disk has room", "disk", None, false), end(Outcome::Ok, 12.0, "41 GiB free (need 10)"));
@@ -255,10 +237,7 @@ pub fn stack_start() -> Script {
         }
     }
     s.end(&group, end(Outcome::Changed, 1_300.0, ""));
-    s.step(
-        &At("steps[3]", "", "Tell the team", "command", None, false),
-        end(Outcome::Skipped, 0.0, "`params.announce` was false"),
-    );
+    s.step(&At("steps[3]", "", "Tell the team", "command", None, false), end(Outcome::Skipped, 0.0, "`params.announce` was false"));
     s.step(
         &At("steps[4]", "", "Gateway answers", "http", None, false),
         end(Outcome::Ok, 35.0, "200 OK, version 2.4.1, all eight services healthy as seen from outside"),
@@ -275,7 +254,7 @@ pub fn stack_start() -> Script {
 }
 
 /// A run that fails in the middle.
-pub fn failing() -> Script {
+pub(crate) fn failing() -> Script {
     let outline = [
         ("steps[1]", "check-disk"),
         ("steps[2]", "start-db"),
@@ -311,11 +290,22 @@ pub fn failing() -> Script {
     failed.late = true;
     failed.checks = vec![
         check("status == 200", Some(false), &[("status", "503")]),
-        check("json.components | rejectattr('state', 'eq', 'ready') | list | count == 0", Some(false), &[
-            ("json.components | rejectattr('state', 'eq', 'ready') | list | count", "2"),
-        ]),
-        check("headers['content-type'] is startingwith 'application/json'", Some(true), &[("headers['content-type']", "\"application/json\"")]),
-        CheckLine { text: "json.lag < 5s".into(), held: None, saw: vec![], error: Some("`json.lag` is null, which cannot be compared by `<`".into()) },
+        check(
+            "json.components | rejectattr('state', 'eq', 'ready') | list | count == 0",
+            Some(false),
+            &[("json.components | rejectattr('state', 'eq', 'ready') | list | count", "2")],
+        ),
+        check(
+            "headers['content-type'] is startingwith 'application/json'",
+            Some(true),
+            &[("headers['content-type']", "\"application/json\"")],
+        ),
+        CheckLine {
+            text: "json.lag < 5s".into(),
+            held: None,
+            saw: vec![],
+            error: Some("`json.lag` is null, which cannot be compared by `<`".into()),
+        },
     ];
     failed.output = vec![
         "psql: error: connection to server at \"127.0.0.1\", port 5432 failed: Connection refused".into(),
@@ -331,6 +321,42 @@ pub fn failing() -> Script {
             *not_started = vec!["start-api".into(), "open-traffic".into(), "notify".into()];
             *undone = vec!["start-db".into()];
             *next = vec!["runbook run sonia/service-health --param service=db --param since=7f3a91c2".into(), "runbook resume 7f3a".into()];
+        }
+    });
+    s
+}
+
+/// A start of several services of which one never gets ready.
+pub(crate) fn stack_fails() -> Script {
+    let outline = [("steps[1]", "Start the services"), ("steps[2]", "Gateway answers")];
+    let mut s = Script::new("sonia/stack-start", "Start the Sonia stack in the order of its needs", &outline, false, false);
+    let group = At("steps[1]", "", "Start the services", "block", None, true);
+    s.start(&group);
+    let pass = |n: &str| format!("steps[1]@{n}");
+    let (eva, memory, gateway) = (pass("eva-os"), pass("memory-engine"), pass("api-gateway"));
+    let items = [(&eva, "eva-os"), (&memory, "memory-engine"), (&gateway, "api-gateway")];
+    let at = items.map(|(p, n)| At(p, "steps[1]", "Start one service", "block", Some(n), true));
+    s.start(&at[0]);
+    s.wait(600);
+    s.end(&at[0], end(Outcome::Changed, 600.0, "started on port 8002 (pid 4712)"));
+    s.start(&at[1]);
+    let ready = format!("{memory}.block[2]");
+    let ready = At(&ready, &memory, "Wait until ready", "http", None, false);
+    s.start(&ready);
+    s.wait(30_000);
+    let mut failed = end(Outcome::Failed, 30_000.0, "503 Service Unavailable");
+    failed.attempts = 61;
+    failed.checks = vec![check("status == 200", Some(false), &[("status", "503")])];
+    failed.output = vec!["2026-01-05 10:00:29 ERROR cannot open /var/lib/memory/index: No such file or directory".into()];
+    s.end(&ready, failed);
+    s.end(&at[1], end(Outcome::Failed, 30_100.0, "`Wait until ready` failed"));
+    s.end(&at[2], end(Outcome::Skipped, 0.0, "memory-engine failed"));
+    s.end(&group, end(Outcome::Failed, 30_700.0, "1 of 3 failed: memory-engine"));
+    s.finish(RunOutcome::Failed, Exit::Failed, "`Start the services` failed", |e| {
+        if let Event::RunFinished { not_started, left, next, .. } = e {
+            *not_started = vec!["Gateway answers".into()];
+            *left = vec!["eva-os".into(), "memory-engine".into()];
+            *next = vec!["runbook resume 7f3a".into(), "runbook undo 7f3a".into()];
         }
     });
     s
@@ -352,7 +378,7 @@ fn service(name: &str, grade: GradeWord, port: &str, pid: &str, uptime: &str, de
 }
 
 /// A checklist with every grade.
-pub fn checklist() -> Script {
+pub(crate) fn checklist() -> Script {
     let rows = [
         service("api-gateway", GradeWord::Ok, "7000", "4718", "3d04h", "200 OK"),
         service("memory-engine", GradeWord::Critical, "8003", "", "", "connection refused at 127.0.0.1:8003"),
@@ -391,11 +417,14 @@ pub fn checklist() -> Script {
 }
 
 /// A dry run.
-pub fn dry_run() -> Script {
+pub(crate) fn dry_run() -> Script {
     let outline = [("steps[1]", "Disk has room"), ("steps[2]", "Start the database"), ("steps[3]", "Start the gateway")];
     let mut s = Script::new("sonia/stack-start", "Start the stack", &outline, false, true);
     s.step(&At("steps[1]", "", "Disk has room", "disk", None, false), end(Outcome::Ok, 12.0, "41 GiB free (need 10)"));
-    s.planned(&At("steps[2]", "", "Start the database", "service.start", None, false), Forecast::would("start `db` on port 5432", "connection refused"));
+    s.planned(
+        &At("steps[2]", "", "Start the database", "service.start", None, false),
+        Forecast::would("start `db` on port 5432", "connection refused"),
+    );
     s.planned(&At("steps[3]", "", "Start the gateway", "service.start", None, false), Forecast::nothing("already running (pid 4711)"));
     s.finish(RunOutcome::Succeeded, Exit::Ok, "", |_| ());
     s

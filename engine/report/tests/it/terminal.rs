@@ -7,10 +7,10 @@ use crate::golden::{fits, golden};
 use crate::script::{self, Script};
 
 #[derive(Clone, Default)]
-pub struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl Sink {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("lock").clone()).expect("UTF-8")
     }
 }
@@ -39,8 +39,13 @@ fn show(script: &Script, policy: TermPolicy, level: Level) -> String {
 
 #[test]
 fn runs_look_as_they_should() {
-    let scripts =
-        [("stack-start", script::stack_start()), ("failing", script::failing()), ("checklist", script::checklist()), ("dry-run", script::dry_run())];
+    let scripts = [
+        ("stack-start", script::stack_start()),
+        ("failing", script::failing()),
+        ("checklist", script::checklist()),
+        ("dry-run", script::dry_run()),
+        ("stack-fails", script::stack_fails()),
+    ];
     for (name, script) in &scripts {
         for width in [40, 80, 120] {
             let text = show(script, policy(width, true, false), Level::Normal);

@@ -16,6 +16,15 @@ use super::Interpreter;
 impl Interpreter<'_> {
     /// One pass of a body: what it does, judged. `limit` is for bodies that keep their time themselves.
     pub(crate) async fn body(&self, step: &Step, env: &Env, path: &StepPath, attempt: u32, limit: Option<SignedDuration>) -> Pass {
+        let mut pass = self.act(step, env, path, attempt, limit).await;
+        // A module's answer is judged where it comes in; every other body is held to its `expect` here.
+        if !matches!(step.body, Body::Module(_)) && pass.is_good() && pass.outcome != Outcome::Skipped {
+            self.expectations(step, None, env, &mut pass);
+        }
+        pass
+    }
+
+    async fn act(&self, step: &Step, env: &Env, path: &StepPath, attempt: u32, limit: Option<SignedDuration>) -> Pass {
         let now = self.world.now();
         match &step.body {
             Body::Module(call) => self.module(step, call, env, path, attempt, limit).await,

@@ -35,6 +35,8 @@ pub struct Inputs {
     pub env: HashMap<String, String>,
     /// The state folder, as `run.state`.
     pub state: String,
+    /// The path of this program, as `run.program`.
+    pub program: String,
 }
 
 /// What a run came to.
@@ -85,6 +87,7 @@ impl<'w> Interpreter<'w> {
             ("dry_run".to_owned(), Value::Bool(world.is_dry())),
             ("verdict".to_owned(), Value::Null),
             ("state".to_owned(), Value::str(&given.state)),
+            ("program".to_owned(), Value::str(&given.program)),
         ]);
         Interpreter {
             world,

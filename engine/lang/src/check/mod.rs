@@ -1,0 +1,54 @@
+//! Checking decoded playbooks without touching anything: names, kinds, effects and graphs.
+
+mod calls;
+mod effects;
+mod expr;
+mod graph;
+mod kinds;
+mod loops;
+mod names;
+mod playbook;
+mod rules;
+mod scope;
+mod steps;
+mod system;
+mod ty;
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+use runbook_core::model::Unit;
+use runbook_core::module::Registry;
+
+pub(crate) use graph::play_cycles;
+pub(crate) use playbook::playbook;
+pub(crate) use system::system;
+
+/// Everything that the check of one file may look at.
+pub(crate) struct Project<'a> {
+    /// The modules.
+    pub(crate) registry: &'a Registry,
+    /// The playbooks that were read, by full name.
+    pub(crate) units: &'a IndexMap<String, Unit>,
+    /// What `play:` names mean, per playing unit.
+    pub(crate) plays: &'a IndexMap<(String, String), String>,
+    /// The result fields of modules.
+    pub(crate) fields: HashMap<&'a str, HashSet<&'a str>>,
+}
+
+impl<'a> Project<'a> {
+    /// A project of these parts.
+    pub(crate) fn new(registry: &'a Registry, units: &'a IndexMap<String, Unit>, plays: &'a IndexMap<(String, String), String>) -> Self {
+        let fields = registry.iter().map(|e| (&*e.name, e.result_fields().into_iter().collect())).collect();
+        Project { registry, units, plays, fields }
+    }
+}
+
+/// What the decoder had to leave out of a file: nothing is said about these names again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lost {
+    /// Names of steps, variables and parameters whose declaration was wrong.
+    pub(crate) names: HashSet<String>,
+    /// Whether the system could not be read, so that any name may come from it.
+    pub(crate) system: bool,
+}

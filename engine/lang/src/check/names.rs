@@ -1,0 +1,390 @@
+//! Looking up names and the members of what they stand for.
+
+use runbook_core::code::Code;
+use runbook_core::model::{ArgKind, Body, Contents, Service, Step};
+use runbook_core::suggest::nearest;
+
+use super::expr::{Checker, Own};
+use super::scope::Reach;
+use super::ty::{Fixed, Kind, Missing, Ty, schema_member};
+use crate::decode::ROOTS;
+use crate::keys::SERVICE;
+
+/// The fields that every step's result has.
+pub(crate) const RESERVED: &[&str] =
+    &["outcome", "changed", "error", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
+
+/// A name or member that is not there.
+pub(crate) struct Wrong {
+    pub(crate) code: Code,
+    pub(crate) missing: Missing,
+    /// Another place that explains it.
+    pub(crate) also: Option<(runbook_core::span::Span, String)>,
+}
+
+impl Wrong {
+    fn new(code: Code, missing: Missing) -> Wrong {
+        Wrong { code, missing, also: None }
+    }
+
+    fn undefined(message: String, help: impl Into<String>) -> Wrong {
+        Wrong::new(Code::UndefinedName, Missing { message, help: help.into() })
+    }
+}
+
+type Found<'a> = Result<Ty<'a>, Wrong>;
+
+impl<'a> Checker<'a, '_> {
+    /// A bare name.
+    pub(crate) fn name(&self, name: &str, own: Option<&Own<'a>>) -> Found<'a> {
+        if let Some(found) = own.and_then(|own| self.own(own, name)) {
+            return Ok(found);
+        }
+        if let Some(ty) = self.scope.local(name) {
+            return Ok(ty);
+        }
+        let found = match name {
+            "params" if self.scope.playbook.is_some() => Some(Ty::Params),
+            "steps" if self.scope.playbook.is_some() => Some(Ty::Steps),
+            "services" => Some(Ty::Services),
+            "thresholds" => Some(Ty::Thresholds),
+            "contacts" => self.scope.system.contacts.as_ref().map_or(Some(Ty::Any), |c| Some(Ty::Written(c))),
+            "escalation" | "findings" => Some(Ty::Kind(Kind::List)),
+            "hosts" => self.scope.system.hosts.as_ref().map_or(Some(Ty::Any), |h| Some(Ty::Written(h))),
+            "host" => Some(Ty::Any),
+            "env" => Some(Ty::Env),
+            "run" => Some(Ty::Fixed(Fixed::Run)),
+            _ => None,
+        };
+        if let Some(ty) = found {
+            return Ok(ty);
+        }
+        if self.lost.system || self.lost.names.contains(name) {
+            return Ok(Ty::Any);
+        }
+        Err(self.undefined(name, own))
+    }
+
+    /// What to say about a name that is not in scope.
+    fn undefined(&self, name: &str, own: Option<&Own<'a>>) -> Wrong {
+        let message = format!("`{name}` is not defined here");
+        let own_names = own.map(|own| self.own_names(own)).unwrap_or_default();
+        let mut names: Vec<&str> = own_names.clone();
+        names.extend(self.scope.local_names());
+        names.extend(ROOTS);
+        if let Some(near) = nearest(name, names.iter().copied()) {
+            return Wrong::undefined(message, format!("did you mean `{near}`?"));
+        }
+        let params = self.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
+        if self.scope.playbook.is_some() && params.iter().any(|p| p.name.value == name) {
+            return Wrong::undefined(message, format!("it is a parameter: write `params.{name}`"));
+        }
+        if self.scope.ids.contains_key(name) {
+            return Wrong::undefined(message, format!("it is a step: write `steps.{name}`"));
+        }
+        if self.scope.system.services.contains_key(name) {
+            return Wrong::undefined(message, format!("it is a service: write `services.{name}`"));
+        }
+        if let Some(near) = nearest(name, params.iter().map(|p| p.name.value.as_str())) {
+            return Wrong::undefined(message, format!("did you mean `params.{near}`?"));
+        }
+        let help = match name {
+            "error" => "`error` is in scope in `rescue`, and in `expect`".to_owned(),
+            "result" => "`result` is in scope in `expect`, `grade` and `give_up_when`; elsewhere it is `steps.<id>`".to_owned(),
+            "item" => "`item` is in scope beside `for_each` and inside the steps that it repeats".to_owned(),
+            "service" => "`service` is in scope in a service's entry; elsewhere it is `services.<id>`".to_owned(),
+            "vars" => "variables are used by their bare names".to_owned(),
+            "params" | "steps" => format!("`{name}` belongs to a playbook, and a system file is shared by several"),
+            "inputs" | "parameters" | "args" => "here it is `params.<name>`".to_owned(),
+            "loop" | "index" => "there is no loop counter; the item is `item`, or the name under `as:`".to_owned(),
+            "ansible_hostname" | "hostname" => "here it is `host`".to_owned(),
+            _ if !own_names.is_empty() => format!("the result has {}", own_names.join(", ")),
+            _ => "names come from `params`, `vars`, the system, `set`, and `steps.<id>` of earlier steps; text is put in quotes".to_owned(),
+        };
+        Wrong::undefined(message, help)
+    }
+
+    /// A field of the step's own result, inside `expect` and its like.
+    fn own(&self, own: &Own<'a>, name: &str) -> Option<Ty<'a>> {
+        match name {
+            "result" => {
+                return Some(match self.entry(own.step) {
+                    Some(entry) => Ty::Schema(&entry.result_schema),
+                    None => Ty::Any,
+                });
+            }
+            "changed" => return Some(Ty::Kind(Kind::Bool)),
+            "attempts" => return Some(Ty::Kind(Kind::Number)),
+            _ => {}
+        }
+        if let Some(entry) = self.entry(own.step)
+            && let Some(schema) = entry.result_schema["properties"].get(name)
+        {
+            return Some(Ty::Schema(schema));
+        }
+        if name == "error" {
+            return Some(Ty::Kind(Kind::Str));
+        }
+        self.other_fields(own.step, name)
+    }
+
+    fn own_names(&self, own: &Own<'a>) -> Vec<&'a str> {
+        let mut names: Vec<&str> = self.entry(own.step).map(|e| e.result_fields()).unwrap_or_default();
+        names.extend(self.other_names(own.step));
+        names.extend(["result", "error", "changed", "attempts"]);
+        names
+    }
+
+    /// A field of a result that no module makes.
+    fn other_fields(&self, step: &'a Step, name: &str) -> Option<Ty<'a>> {
+        if self.open_result(step) {
+            return Some(Ty::Any);
+        }
+        self.other_names(step).contains(&name).then_some(Ty::Any)
+    }
+
+    /// Whether the fields of a result cannot be known.
+    fn open_result(&self, step: &Step) -> bool {
+        match &step.body {
+            Body::Play { name, .. } => self.played(&name.value).is_none(),
+            Body::Module(call) => self.project.registry.get(&call.name.value).is_none_or(|e| !e.result_schema["properties"].is_object()),
+            _ => false,
+        }
+    }
+
+    fn other_names(&self, step: &'a Step) -> Vec<&'a str> {
+        match &step.body {
+            Body::Ask(_) => vec!["answer"],
+            Body::Manual(_) => vec!["answer", "note"],
+            Body::Play { name, .. } => match self.played(&name.value) {
+                Some(playbook) => {
+                    let mut names: Vec<&str> = playbook.outputs.iter().map(|(n, _)| n.value.as_str()).collect();
+                    if !matches!(playbook.contents, Contents::Steps(_)) {
+                        names.extend(["verdict", "findings", "checks"]);
+                    }
+                    names
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// `inner.name` or `inner['name']`.
+    pub(crate) fn member(&self, inner: Ty<'a>, name: &str) -> Found<'a> {
+        match inner {
+            Ty::Any => Ok(Ty::Any),
+            Ty::Kind(Kind::Map | Kind::Null) => Ok(Ty::Any),
+            Ty::Kind(Kind::List) => Err(Wrong::undefined(
+                format!("a list has no `{name}`"),
+                format!("take an item (`[0]`, `| first`), or all of them: `| map(attribute='{name}')`"),
+            )),
+            Ty::Kind(kind) => Err(Wrong::undefined(format!("{} has no `{name}`", kind.word()), "it is not a map; leave it out")),
+            Ty::Schema(schema) => match schema_member(schema, name) {
+                Ok(ty) => match Ty::Schema(schema).kind() {
+                    Some(kind) if kind != Kind::Map => self.member(Ty::Kind(kind), name),
+                    _ => Ok(ty),
+                },
+                Err(names) => Err(Wrong::new(Code::UndefinedName, Missing::among(format!("there is no field `{name}` here"), name, names))),
+            },
+            Ty::Written(arg) => match &arg.kind {
+                ArgKind::Map(entries) => match entries.iter().find(|(k, _)| k.value == name) {
+                    Some((_, value)) => Ok(Ty::Written(value)),
+                    None => Err(Wrong::new(
+                        Code::UndefinedName,
+                        Missing::among(format!("there is no `{name}` here"), name, entries.iter().map(|(k, _)| k.value.as_str())),
+                    )),
+                },
+                _ => match inner.kind() {
+                    Some(kind) if kind != Kind::Map => self.member(Ty::Kind(kind), name),
+                    _ => Ok(Ty::Any),
+                },
+            },
+            Ty::Fixed(fixed) if fixed.names().contains(&name) => Ok(fixed.member(name)),
+            Ty::Fixed(fixed) => {
+                let message = format!("`{}` has no `{name}`", fixed.name());
+                Err(Wrong::new(Code::UndefinedName, Missing::among(message, name, fixed.names().iter().copied())))
+            }
+            Ty::Params => self.param(name),
+            Ty::Env => self.env(name),
+            Ty::Steps => self.step(name),
+            Ty::Step(step) => self.step_field(step, name),
+            Ty::Services => self.service(name).map(|s| Ty::Service(Some(s))),
+            Ty::Service(service) => self.service_field(service, name),
+            Ty::Thresholds => self.threshold(name),
+        }
+    }
+
+    fn param(&self, name: &str) -> Found<'a> {
+        let params = self.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
+        let visible = self.scope.params.unwrap_or(params.len());
+        match params.iter().position(|p| p.name.value == name) {
+            Some(at) if at < visible => Ok(Kind::of_param(params[at].ty).map_or(Ty::Any, Ty::Kind)),
+            Some(at) => {
+                let mut wrong = Wrong::undefined(format!("`params.{name}` comes later"), "a parameter may use those before it");
+                wrong.also = Some((params[at].name.span, "declared here".to_owned()));
+                Err(wrong)
+            }
+            None if self.lost.names.contains(name) => Ok(Ty::Any),
+            None => {
+                let names = params.iter().map(|p| p.name.value.as_str());
+                let mut missing = Missing::among(format!("there is no parameter `{name}`"), name, names);
+                if params.is_empty() {
+                    missing.help = format!("declare it: `params: {{ {name}: {{ type: string }} }}`");
+                }
+                Err(Wrong::new(Code::UndefinedName, missing))
+            }
+        }
+    }
+
+    fn env(&self, name: &str) -> Found<'a> {
+        let declared = self.scope.playbook.map(|p| p.env.as_slice()).unwrap_or_default();
+        let names: Vec<&str> = declared.iter().chain(&self.scope.system.env).map(|e| e.name.value.as_str()).collect();
+        if names.contains(&name) || self.lost.system {
+            return Ok(Ty::Kind(Kind::Str));
+        }
+        let help = match nearest(name, names) {
+            Some(near) => format!("did you mean `env.{near}`?"),
+            None => format!("declare it: `env: [{name}]`"),
+        };
+        Err(Wrong::undefined(format!("the environment variable `{name}` is not declared"), help))
+    }
+
+    fn step(&self, id: &str) -> Found<'a> {
+        let known = self.scope.ids.get(id);
+        let (code, message, help) = match (self.scope.reach(id), known) {
+            (Reach::Ran, Some(known)) => return Ok(Ty::Step(known.step)),
+            _ if self.lost.names.contains(id) => return Ok(Ty::Any),
+            (Reach::Unknown, _) | (_, None) => {
+                let names = self.scope.ids.keys().copied();
+                let mut missing = Missing::among(format!("there is no step `{id}`"), id, sorted(names));
+                if self.scope.ids.is_empty() {
+                    missing.help = format!("give the step an id: `id: {id}`");
+                }
+                return Err(Wrong::new(Code::UnknownStep, missing));
+            }
+            (Reach::Later, _) => (Code::NotRunYet, format!("the step `{id}` has not run yet"), "a step uses the results of steps above it"),
+            (Reach::Around, _) => (
+                Code::NotRunYet,
+                format!("the step `{id}` has no result yet: it is running here"),
+                "inside `expect` the result's fields are used by their bare names",
+            ),
+            (Reach::Beside, _) => {
+                (Code::NotRunYet, format!("the step `{id}` runs at the same time"), "write `needs: [ID]` at this child of the `parallel`, so that it waits")
+            }
+        };
+        let help = help.replace("[ID]", &format!("[{id}]"));
+        let mut wrong = Wrong::new(code, Missing { message, help });
+        wrong.also = known.map(|k| (k.span, "the step".to_owned()));
+        Err(wrong)
+    }
+
+    fn step_field(&self, step: &'a Step, name: &str) -> Found<'a> {
+        let id = step.id.as_ref().map(|i| i.value.as_str()).unwrap_or_default();
+        let inside = self.scope.inside.iter().any(|s| std::ptr::eq(*s, step));
+        if name == "items" && step.each.is_none() {
+            return Err(Wrong::undefined(format!("`steps.{id}` has no `items`"), "only a step with `for_each` has items"));
+        }
+        if let Some(kind) = reserved_kind(name) {
+            return Ok(kind.map_or(Ty::Any, Ty::Kind));
+        }
+        let field = match self.entry(step) {
+            Some(entry) => entry.result_schema["properties"].get(name).map(Ty::Schema),
+            None => None,
+        };
+        let field = field.or_else(|| self.other_fields(step, name));
+        match field {
+            Some(_) if step.each.is_some() && !inside => Err(Wrong::undefined(
+                format!("`steps.{id}` repeats, so it has no one `{name}`"),
+                format!("its results are in `items`: `steps.{id}.items | map(attribute='{name}')`"),
+            )),
+            Some(ty) => Ok(ty),
+            None => {
+                let mut names: Vec<&str> = self.entry(step).map(|e| e.result_fields()).unwrap_or_default();
+                names.extend(self.other_names(step));
+                names.extend(RESERVED.iter().filter(|r| **r != "items" || step.each.is_some()));
+                Err(Wrong::new(Code::UndefinedName, Missing::among(format!("`steps.{id}` has no field `{name}`"), name, names)))
+            }
+        }
+    }
+
+    /// A service by its id.
+    pub(crate) fn service(&self, id: &str) -> Result<&'a Service, Wrong> {
+        match self.scope.system.services.get(id) {
+            Some(service) => Ok(service),
+            None => {
+                let names = self.scope.system.services.keys().map(String::as_str);
+                let mut missing = Missing::among(format!("the system has no service `{id}`"), id, names);
+                if self.scope.system.services.is_empty() {
+                    missing.help = "services are listed under `services:` in `system.yaml`".to_owned();
+                }
+                Err(Wrong::new(Code::UnknownService, missing))
+            }
+        }
+    }
+
+    fn service_field(&self, service: Option<&'a Service>, name: &str) -> Found<'a> {
+        if name == "id" {
+            return Ok(Ty::Kind(Kind::Str));
+        }
+        if name == "needs" {
+            return Ok(Ty::Kind(Kind::List));
+        }
+        let written = |s: &'a Service| s.fields.iter().find(|(k, _)| k.value == name).map(|(_, v)| v);
+        if let Some(service) = service {
+            if let Some(arg) = written(service) {
+                return Ok(Ty::Written(arg));
+            }
+            if SERVICE.get(name).is_some() {
+                let message = format!("the service `{}` has no `{name}`", service.id);
+                let mut wrong = Wrong::undefined(message, "give it one in `system.yaml`, in its entry or under `service_defaults`");
+                wrong.also = Some((service.span, "the service".to_owned()));
+                return Err(wrong);
+            }
+        } else if SERVICE.get(name).is_some() {
+            return Ok(Ty::Any);
+        }
+        let own = self.scope.system.services.values().flat_map(|s| &s.fields).map(|(k, _)| k.value.as_str());
+        let mut names: Vec<&str> = SERVICE.names().chain(["id"]).collect();
+        names.extend(own.filter(|n| SERVICE.get(n).is_none()));
+        let in_vars = |s: &Service| s.fields.iter().any(|(k, v)| k.value == "vars" && v.get(name).is_some());
+        if self.scope.system.services.values().any(in_vars) {
+            return Err(Wrong::undefined(format!("a service has no field `{name}`"), format!("it is one of its variables: write `.vars.{name}`")));
+        }
+        Err(Wrong::new(Code::UndefinedName, Missing::among(format!("a service has no field `{name}`"), name, names)))
+    }
+
+    fn threshold(&self, name: &str) -> Found<'a> {
+        let all = &self.scope.system.thresholds;
+        match all.iter().find(|(n, _)| n.value == name) {
+            Some((_, arg)) => Ok(Ty::Written(arg)),
+            None if self.lost.system => Ok(Ty::Any),
+            None => {
+                let mut missing = Missing::among(format!("there is no threshold `{name}`"), name, all.iter().map(|(n, _)| n.value.as_str()));
+                if all.is_empty() {
+                    missing.help = "thresholds are listed under `thresholds:` in `system.yaml`".to_owned();
+                }
+                Err(Wrong::new(Code::UndefinedName, missing))
+            }
+        }
+    }
+}
+
+/// The kind of a reserved field of a step's result; `None` if it is no reserved one.
+fn reserved_kind(name: &str) -> Option<Option<Kind>> {
+    Some(match name {
+        "outcome" | "grade" | "note" | "error" => Some(Kind::Str),
+        "changed" => Some(Kind::Bool),
+        "attempts" => Some(Kind::Number),
+        "started_at" => Some(Kind::Time),
+        "duration" => Some(Kind::Duration),
+        "answer" | "items" => None,
+        _ => return None,
+    })
+}
+
+fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,184 @@
+//! Which names are in scope at a place, and which steps have run by then.
+
+use std::collections::{HashMap, HashSet};
+
+use runbook_core::model::{Playbook, Step, System};
+use runbook_core::span::Span;
+
+use super::ty::Ty;
+use crate::walk;
+
+/// A step with an id.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) step: &'a Step,
+    /// The place of the id.
+    pub(crate) span: Span,
+}
+
+/// A `parallel` that is being walked: whose child is looked at, and who needs whom.
+pub(crate) struct Parallel<'a> {
+    /// The child that each id lies in.
+    pub(crate) owner: HashMap<&'a str, usize>,
+    /// The children that each child needs.
+    pub(crate) needs: Vec<Vec<usize>>,
+    /// The child that is being walked.
+    pub(crate) current: usize,
+}
+
+impl Parallel<'_> {
+    /// Whether the current child waits for another one, directly or through others.
+    fn waits_for(&self, other: usize) -> bool {
+        let mut seen = HashSet::new();
+        let mut todo = vec![self.current];
+        while let Some(at) = todo.pop() {
+            for next in self.needs.get(at).into_iter().flatten() {
+                if *next == other {
+                    return true;
+                }
+                if seen.insert(*next) {
+                    todo.push(*next);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// A name that comes and goes.
+struct Local<'a> {
+    name: &'a str,
+    ty: Ty<'a>,
+}
+
+/// What is in scope.
+pub(crate) struct Scope<'a> {
+    /// The playbook; none while a system file is checked.
+    pub(crate) playbook: Option<&'a Playbook>,
+    /// The system.
+    pub(crate) system: &'a System,
+    /// Variables, `item`, `error`: the innermost last.
+    locals: Vec<Local<'a>>,
+    /// How often each local name is there, for a quick no.
+    local_names: HashMap<&'a str, Vec<usize>>,
+    /// Every step with an id.
+    pub(crate) ids: HashMap<&'a str, Known<'a>>,
+    /// The ids of steps that have run.
+    ran: HashSet<&'a str>,
+    /// The `parallel`s around the place, the innermost last.
+    pub(crate) parallels: Vec<Parallel<'a>>,
+    /// The steps around the place, the innermost last.
+    pub(crate) inside: Vec<&'a Step>,
+    /// Whether `params` is in scope, and up to which one; `None` means all.
+    pub(crate) params: Option<usize>,
+}
+
+/// Whether a step's result can be used at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It can.
+    Ran,
+    /// There is no such step.
+    Unknown,
+    /// It comes later.
+    Later,
+    /// It is the step itself, or one around it.
+    Around,
+    /// It runs at the same time.
+    Beside,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a playbook before anything has run.
+    pub(crate) fn new(playbook: Option<&'a Playbook>, system: &'a System, lists: &[&'a [Step]]) -> Self {
+        let mut ids = HashMap::new();
+        for list in lists {
+            walk::each_step(list, &mut |step| {
+                if let Some(id) = &step.id {
+                    ids.entry(id.value.as_str()).or_insert(Known { step, span: id.span });
+                }
+            });
+        }
+        Scope {
+            playbook,
+            system,
+            locals: Vec::new(),
+            local_names: HashMap::new(),
+            ids,
+            ran: HashSet::new(),
+            parallels: Vec::new(),
+            inside: Vec::new(),
+            params: None,
+        }
+    }
+
+    /// Brings a name into scope.
+    pub(crate) fn add(&mut self, name: &'a str, ty: Ty<'a>) {
+        self.local_names.entry(name).or_default().push(self.locals.len());
+        self.locals.push(Local { name, ty });
+    }
+
+    /// Where the names stand now, for [`Scope::leave`].
+    pub(crate) fn mark(&self) -> usize {
+        self.locals.len()
+    }
+
+    /// Takes out every name that was added since the mark.
+    pub(crate) fn leave(&mut self, mark: usize) {
+        while self.locals.len() > mark {
+            let Some(local) = self.locals.pop() else { return };
+            if let Some(places) = self.local_names.get_mut(local.name) {
+                places.pop();
+            }
+        }
+    }
+
+    /// The innermost local of a name.
+    pub(crate) fn local(&self, name: &str) -> Option<Ty<'a>> {
+        let at = *self.local_names.get(name)?.last()?;
+        self.locals.get(at).map(|l| l.ty)
+    }
+
+    /// The local names.
+    pub(crate) fn local_names(&self) -> impl Iterator<Item = &'a str> {
+        self.locals.iter().map(|l| l.name)
+    }
+
+    /// Notes that a step and everything inside it has run.
+    pub(crate) fn ran(&mut self, step: &'a Step) {
+        if let Some(id) = &step.id {
+            self.ran.insert(&id.value);
+        }
+        for list in walk::children(step) {
+            self.ran_all(list);
+        }
+    }
+
+    /// Notes that steps have run.
+    pub(crate) fn ran_all(&mut self, steps: &'a [Step]) {
+        for step in steps {
+            self.ran(step);
+        }
+    }
+
+    /// Whether a step's result can be used here.
+    pub(crate) fn reach(&self, id: &str) -> Reach {
+        if self.ran.contains(id) {
+            return Reach::Ran;
+        }
+        if !self.ids.contains_key(id) {
+            return Reach::Unknown;
+        }
+        for parallel in self.parallels.iter().rev() {
+            if let Some(owner) = parallel.owner.get(id)
+                && *owner != parallel.current
+            {
+                return if parallel.waits_for(*owner) { Reach::Ran } else { Reach::Beside };
+            }
+        }
+        if self.inside.iter().any(|s| s.id.as_ref().is_some_and(|i| i.value == id)) {
+            return Reach::Around;
+        }
+        Reach::Later
+    }
+}

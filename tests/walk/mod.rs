@@ -1,0 +1,12 @@
+//! What the words of the language mean, shown in the scripted world.
+
+mod blocks;
+mod checklists;
+mod loops;
+mod parallel;
+mod people;
+mod plays;
+mod retries;
+mod services;
+mod steps;
+mod undo;
