@@ -1,6 +1,7 @@
 //! The one whole-program test binary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot get what it needs should fail loudly")]
 
+mod binary;
 mod harness;
 mod star;
 mod walk;

@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::ProgressDrawTarget;
 use runbook_core::event::Record;
-use runbook_report::{Fanout, JsonlReporter, PlainReporter, Reporter, Suspender, TerminalReporter};
+use runbook_report::{Fanout, JsonlReporter, PlainReporter, ProgressDrawTarget, Reporter, Suspender, TerminalReporter};
 
 use crate::context::Context;
 
@@ -30,7 +29,7 @@ impl Output {
             reporter.push(Box::new(JsonlReporter::new(std::io::stdout())));
         } else if context.stdout_tty && !context.out.accessible {
             let view = if context.stderr_tty && context.err.animate {
-                TerminalReporter::live(ProgressDrawTarget::stderr(), context.err, level)
+                TerminalReporter::live(ProgressDrawTarget::stderr(), std::io::stderr(), context.err, level)
             } else {
                 TerminalReporter::still(std::io::stdout(), context.out, level)
             };
@@ -70,6 +69,11 @@ impl Output {
         for record in inner.held.take().unwrap_or_default() {
             inner.reporter.record(&record);
         }
+    }
+
+    /// Time has passed: whoever says now and then that it is alive does.
+    pub(crate) fn tick(&self, now: jiff::Timestamp) {
+        self.lock().reporter.tick(now);
     }
 
     /// The run is over.

@@ -5,3 +5,8 @@ mod workspace;
 
 pub use walker::{Walk, Walked, answer, done, fails, unmet};
 pub use workspace::{Output, Workspace};
+
+mod processes;
+
+pub use processes::{alive, descendants, kill, send, wait_until};
+pub use workspace::finish;

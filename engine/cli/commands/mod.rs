@@ -15,7 +15,6 @@ pub(crate) mod usage;
 use std::io::Write;
 
 use clap::CommandFactory;
-use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::exit::Exit;
 use runbook_core::span::SourceMap;
@@ -88,16 +87,13 @@ pub(crate) fn tell_diagnostics(context: &Context, diagnostics: &[Diagnostic], so
 /// The loader over the playbooks folder, or the mistake told.
 pub(crate) fn loader(context: &Context) -> Result<DiskLoader, Exit> {
     match context.playbooks() {
-        Ok(folder) => Ok(DiskLoader::new(folder)),
+        Ok(folder) => {
+            let root = folder.parent().map_or_else(|| context.cwd.clone(), std::path::Path::to_path_buf);
+            Ok(DiskLoader::new(root, folder))
+        }
         Err(message) => {
             complain(context, &message, Some("make a folder `playbooks`, or name one with --playbooks DIR or RUNBOOK_PLAYBOOKS"));
             Err(Exit::Invalid)
         }
     }
-}
-
-/// A diagnostic without a place, for files that cannot be read at all.
-#[expect(dead_code, reason = "kept beside its sibling until a command needs it")]
-pub(crate) fn placeless(message: &str) -> Diagnostic {
-    Diagnostic::without_place(Code::NotReadable, message)
 }

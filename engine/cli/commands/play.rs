@@ -145,6 +145,13 @@ async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry
         root: root.to_owned(),
         state: state.to_owned(),
     });
+    let ticking = output.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ticking.tick(Timestamp::now());
+        }
+    });
     let result = runbook_runtime::run(plan.clone(), registry, &world, given).await;
     output.finish();
     for id in world.unused_answers() {

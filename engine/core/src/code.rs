@@ -62,6 +62,7 @@ codes! {
     OneOf = "E0213", "exactly one of several keys is needed", "A playbook has exactly one of `steps`, `triage` and `checks`.";
     NotYet = "E0214", "not supported yet", "The language has this word, and this version of the program does not carry it out yet.";
     Conflict = "E0215", "two keys that exclude each other", "The two keys contradict each other or say the same thing twice.";
+    RetryRepeats = "E0216", "a retry that could do a change twice", "A step that changes something may have done its work before it failed. Write `idempotent: true` if doing it twice is harmless, or retry a check instead.";
     // E03xx: typed text
     BadDuration = "E0301", "not a duration", "A duration is a number with a unit, such as `250ms`, `30s`, `5m`, `1h30m`, `7d` or `2w`.";
     BadSize = "E0302", "not a size", "A size is a number with a unit, such as `512KiB`, `100MB` or `1GiB`.";

@@ -2,17 +2,26 @@
 
 /// The name nearest to `typed`, if one is near enough to be what was meant.
 ///
-/// Near is a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the typed length, 1 at least.
+/// Near is a Damerau-Levenshtein distance (optimal string alignment) of at most a third of the typed length, 1 at least, but never the
+/// whole of it. If nothing is that near, the one name that begins with what was typed (`warn` for `warning`) is.
 pub fn nearest<'a>(typed: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed_lower = typed.to_lowercase();
-    let limit = (typed.chars().count() / 3).max(1);
-    legal
-        .into_iter()
+    let length = typed.chars().count();
+    let limit = (length / 3).max(1).min(length.saturating_sub(1));
+    let legal: Vec<&str> = legal.into_iter().collect();
+    let by_distance = legal
+        .iter()
+        .copied()
         .filter(|name| *name != typed)
         .map(|name| (distance(&typed_lower, &name.to_lowercase().replace('-', "_").replace('_', if typed.contains('-') { "-" } else { "_" })), name))
         .filter(|(d, _)| *d <= limit)
         .min_by_key(|(d, _)| *d)
-        .map(|(_, name)| name)
+        .map(|(_, name)| name);
+    if by_distance.is_some() || length < 3 {
+        return by_distance;
+    }
+    let mut longer = legal.into_iter().filter(|name| *name != typed && name.to_lowercase().starts_with(&typed_lower));
+    longer.next().filter(|_| longer.next().is_none())
 }
 
 /// The optimal string alignment distance: edits and swaps of neighbours.
@@ -53,5 +62,8 @@ mod tests {
         assert_eq!(nearest("aks", legal), Some("ask"));
         assert_eq!(nearest("zzz", legal), None);
         assert_eq!(nearest("stack_start", ["stack-start"]), Some("stack-start"));
+        assert_eq!(nearest("x", ["a", "b"]), None);
+        assert_eq!(nearest("warn", ["target", "warning"]), Some("warning"));
+        assert_eq!(nearest("item", ["items_a", "items_b"]), None);
     }
 }

@@ -32,15 +32,18 @@ impl Allow {
 }
 
 /// Takes out the warnings that a comment on the same line or the line before silences. Errors stay.
-pub(crate) fn silence(diagnostics: Vec<Diagnostic>, allows: &[Allow], sources: &SourceMap) -> Vec<Diagnostic> {
-    if allows.is_empty() {
-        return diagnostics;
-    }
-    let line = |span: Span| sources.get(span.source).map(|s| (span.source, s.position(span.start).line));
-    let lines: Vec<_> = allows.iter().filter_map(|a| line(a.span).map(|l| (l, &a.codes))).collect();
+///
+/// The lines themselves are looked at, so that a comment inside the text of a `shell: |` counts as well.
+pub(crate) fn silence(diagnostics: Vec<Diagnostic>, sources: &SourceMap) -> Vec<Diagnostic> {
     let silenced = |d: &Diagnostic| {
-        let Some((source, at)) = d.span.and_then(line) else { return false };
-        lines.iter().any(|((s, l), codes)| *s == source && (*l == at || *l + 1 == at) && codes.contains(&d.code))
+        let Some(span) = d.span else { return false };
+        let Some(source) = sources.get(span.source) else { return false };
+        let at = source.position(span.start).line;
+        [at, at.saturating_sub(1)].into_iter().filter(|l| *l > 0).any(|line| {
+            let text = source.line(line);
+            let comment = text.find("# runbook:").and_then(|i| Allow::read(&text[i + 1..], span));
+            comment.is_some_and(|allow| allow.codes.contains(&d.code))
+        })
     };
     diagnostics.into_iter().filter(|d| d.severity == Severity::Error || !silenced(d)).collect()
 }

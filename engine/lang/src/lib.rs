@@ -1,12 +1,26 @@
 //! From YAML text to a checked plan.
+//!
+//! A file becomes a tree in which every node knows its place, the tree becomes the model, and the model is checked for names, kinds, effects
+//! and graphs. Every mistake is collected as a diagnostic with its place, cause and help; nothing that is unchecked leaves this crate as a
+//! plan. The only thing touched outside is the [`Loader`].
 
 mod allow;
+mod check;
 mod decode;
+mod index;
 pub mod keys;
+mod load;
+mod loader;
 mod overlay;
 mod scalar;
+mod session;
 mod syntax;
 mod text;
 mod textmap;
 mod walk;
 mod yaml;
+
+pub use allow::Allow;
+pub use index::{Listed, PlaybookKind, index};
+pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
+pub use loader::{DiskLoader, Found, Loader, MemoryLoader};

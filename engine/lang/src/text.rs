@@ -5,13 +5,13 @@ use runbook_core::diagnostic::{Diagnostic, Diagnostics};
 use runbook_core::span::{SourceId, SourceMap, Span};
 
 /// The largest file that is read, in bytes.
-pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// How many hidden characters of a file are reported before the rest is passed over.
 const MAX_REPORTED: usize = 20;
 
 /// Adds the file's text to the sources and reports what no playbook may contain. `None` if it cannot be read any further.
-pub fn accept(name: &str, bytes: &[u8], sources: &mut SourceMap, out: &mut Diagnostics) -> Option<SourceId> {
+pub(crate) fn accept(name: &str, bytes: &[u8], sources: &mut SourceMap, out: &mut Diagnostics) -> Option<SourceId> {
     if bytes.len() > MAX_BYTES {
         let id = sources.add(name, "");
         let message = format!("the file is {} bytes large; {MAX_BYTES} (10 MiB) is the limit", bytes.len());

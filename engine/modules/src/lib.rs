@@ -20,13 +20,19 @@ pub fn builtins() -> Registry {
 fn entries() -> Vec<Entry> {
     vec![
         Entry::action::<action::command::Command>(),
+        Entry::probe::<probe::config::Config>(),
         Entry::action::<action::dir_create::DirCreate>(),
+        Entry::probe::<probe::disk::Disk>(),
+        Entry::probe::<probe::env::Env>(),
+        Entry::probe::<probe::file::File>(),
         Entry::action::<action::file_copy::FileCopy>(),
         Entry::action::<action::file_delete::FileDelete>(),
         Entry::action::<action::file_move::FileMove>(),
         Entry::action::<action::file_write::FileWrite>(),
         Entry::probe::<probe::http::Http>(),
         Entry::action::<action::http_request::HttpRequest>(),
+        Entry::probe::<probe::log::Log>(),
+        Entry::probe::<probe::memory::Memory>(),
         Entry::probe::<probe::pid_file::PidFile>(),
         Entry::probe::<probe::port::Port>(),
         Entry::probe::<probe::process::Process>(),
@@ -37,10 +43,5 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::service_stop::ServiceStop>(),
         Entry::action::<action::shell::Shell>(),
         Entry::probe::<probe::tcp::Tcp>(),
-        Entry::probe::<probe::file::File>(),
-        Entry::probe::<probe::disk::Disk>(),
-        Entry::probe::<probe::memory::Memory>(),
-        Entry::probe::<probe::env::Env>(),
-        Entry::probe::<probe::config::Config>(),
     ]
 }

@@ -126,6 +126,9 @@ impl<W: Write + Send> PlainReporter<W> {
                 if quiet && (outcome.is_good() || *tolerated) {
                     return;
                 }
+                if crate::terminal::is_filtered_out(*outcome, item.as_deref(), message) && !level.is_verbose(1) {
+                    return;
+                }
                 let key = id.clone().filter(|_| item.is_none()).unwrap_or_else(|| path.to_string());
                 if let Some(forecast) = planned {
                     let mut fields = Fields::step(&key, path, "planned");

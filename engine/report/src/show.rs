@@ -7,7 +7,6 @@ use runbook_core::value::{Value, format_duration};
 
 use crate::human;
 use crate::ink::{Ink, Line};
-use crate::list::kind;
 use crate::page::Page;
 use crate::policy::TermPolicy;
 
@@ -283,4 +282,13 @@ fn each_words(each: &Each) -> String {
         Order::ReverseDependencies => ", against the order of their needs",
     };
     format!("for each of {over}{order}")
+}
+
+/// What kind of playbook it is, in a word.
+fn kind(playbook: &runbook_core::model::Playbook) -> &'static str {
+    match playbook.contents {
+        runbook_core::model::Contents::Steps(_) => "procedure",
+        runbook_core::model::Contents::Checks(_) => "checklist",
+        runbook_core::model::Contents::Triage(_) => "triage",
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use ast::{Compare, Expr, ExprKind, ExprNode};
+pub use ast::{Arguments, Compare, Expr, ExprKind, ExprNode, Operator};
 pub use eval::EvalError;
 pub use parse::SyntaxError;
 pub use seen::Seen;

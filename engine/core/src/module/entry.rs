@@ -290,6 +290,11 @@ impl Registry {
         self.entries.get(i)
     }
 
+    /// A registry with the module of this name alone.
+    pub fn only(&self, name: &str) -> Registry {
+        Registry { entries: self.get(name).into_iter().cloned().collect() }
+    }
+
     /// All modules by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.iter()

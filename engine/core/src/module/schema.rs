@@ -41,6 +41,14 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
         errors.push(SchemaError { path: path.to_vec(), at_key: false, message, help, code });
     };
     if let Some(branches) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array) {
+        // Words with a description each come as one branch per word.
+        let words: Option<Vec<&Json>> = branches.iter().filter(|b| b["type"] != "null").map(|b| b.get("const")).collect();
+        if let Some(words) = words.filter(|w| w.len() > 1 && w.iter().all(|w| w.is_string())) {
+            if !(value.is_null() && branches.iter().any(|b| b["type"] == "null")) {
+                check(&serde_json::json!({ "enum": words }), value, path, errors);
+            }
+            return;
+        }
         let tries: Vec<Vec<SchemaError>> = branches
             .iter()
             .map(|b| {
@@ -83,8 +91,8 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
     }
     if !kind_fits(schema, value) {
         let help = match value {
-            Value::Str(s) if schema["type"] == "boolean" && matches!(&**s, "yes" | "no" | "on" | "off") => {
-                Some("write `true` or `false`".to_owned())
+            Value::Str(s) if types(schema).contains(&"boolean") && matches!(&**s, "yes" | "no" | "on" | "off" | "true" | "false") => {
+                Some("write `true` or `false`, without quotes".to_owned())
             }
             _ => schema["x-help"].as_str().map(str::to_owned),
         };

@@ -163,7 +163,8 @@ impl Visit<'_, '_, '_> {
         }
         let empty = ExprNode { kind: ExprKind::Const(Value::map::<String>([])), range: node.range.clone() };
         let root = ExprNode { kind: ExprKind::Filter("jsonpath".into(), Box::new(empty), args.clone()), range: node.range.clone() };
-        let tried = Expr { root, ..self.expr.clone() };
+        let mut tried: Expr = self.expr.clone();
+        tried.root = root;
         let scope = MapScope { map: std::sync::Arc::default(), now: jiff::Timestamp::UNIX_EPOCH };
         if let Err(error) = tried.eval(&scope) {
             let help = "RFC 9535: `$.items[*].name`, `$..port`, `$.items[?@.ok == true]`".to_owned();

@@ -5,7 +5,6 @@ mod effects;
 mod expr;
 mod graph;
 mod kinds;
-mod loops;
 mod names;
 mod playbook;
 mod rules;
@@ -14,7 +13,7 @@ mod steps;
 mod system;
 mod ty;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use runbook_core::model::Unit;
@@ -32,16 +31,6 @@ pub(crate) struct Project<'a> {
     pub(crate) units: &'a IndexMap<String, Unit>,
     /// What `play:` names mean, per playing unit.
     pub(crate) plays: &'a IndexMap<(String, String), String>,
-    /// The result fields of modules.
-    pub(crate) fields: HashMap<&'a str, HashSet<&'a str>>,
-}
-
-impl<'a> Project<'a> {
-    /// A project of these parts.
-    pub(crate) fn new(registry: &'a Registry, units: &'a IndexMap<String, Unit>, plays: &'a IndexMap<(String, String), String>) -> Self {
-        let fields = registry.iter().map(|e| (&*e.name, e.result_fields().into_iter().collect())).collect();
-        Project { registry, units, plays, fields }
-    }
 }
 
 /// What the decoder had to leave out of a file: nothing is said about these names again.

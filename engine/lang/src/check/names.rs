@@ -72,6 +72,27 @@ impl<'a> Checker<'a, '_> {
         let mut names: Vec<&str> = own_names.clone();
         names.extend(self.scope.local_names());
         names.extend(ROOTS);
+        let special = match name {
+            "error" => Some("`error` is in scope in `rescue`, and in `expect`"),
+            "result" => Some("`result` is in scope in `expect`, `grade` and `give_up_when`; elsewhere it is `steps.<id>`"),
+            "item" => Some("`item` is in scope beside `for_each` and inside the steps that it repeats"),
+            "service" => Some("`service` is in scope in a service's entry; elsewhere it is `services.<id>`"),
+            "vars" | "variables" => Some("variables are used by their bare names"),
+            "params" | "steps" => Some("it belongs to a playbook, and a system file is shared by several"),
+            "inputs" | "parameters" | "args" => Some("here it is `params.<name>`"),
+            "loop" | "index" => Some("there is no loop counter; the item is `item`, or the name under `as:`"),
+            "ansible_hostname" | "hostname" | "inventory_hostname" => Some("here it is `host`"),
+            _ => None,
+        };
+        if let Some(help) = special {
+            return Wrong::undefined(message, help);
+        }
+        let vars = self.scope.playbook.map(|p| p.vars.as_slice()).unwrap_or_default();
+        if let Some((later, _)) = vars.iter().chain(&self.scope.system.vars).find(|(n, _)| n.value == name) {
+            let mut wrong = Wrong::undefined(format!("the variable `{name}` comes later"), "a variable may use those before it");
+            wrong.also = Some((later.span, "defined here".to_owned()));
+            return wrong;
+        }
         if let Some(near) = nearest(name, names.iter().copied()) {
             return Wrong::undefined(message, format!("did you mean `{near}`?"));
         }
@@ -88,18 +109,10 @@ impl<'a> Checker<'a, '_> {
         if let Some(near) = nearest(name, params.iter().map(|p| p.name.value.as_str())) {
             return Wrong::undefined(message, format!("did you mean `params.{near}`?"));
         }
-        let help = match name {
-            "error" => "`error` is in scope in `rescue`, and in `expect`".to_owned(),
-            "result" => "`result` is in scope in `expect`, `grade` and `give_up_when`; elsewhere it is `steps.<id>`".to_owned(),
-            "item" => "`item` is in scope beside `for_each` and inside the steps that it repeats".to_owned(),
-            "service" => "`service` is in scope in a service's entry; elsewhere it is `services.<id>`".to_owned(),
-            "vars" => "variables are used by their bare names".to_owned(),
-            "params" | "steps" => format!("`{name}` belongs to a playbook, and a system file is shared by several"),
-            "inputs" | "parameters" | "args" => "here it is `params.<name>`".to_owned(),
-            "loop" | "index" => "there is no loop counter; the item is `item`, or the name under `as:`".to_owned(),
-            "ansible_hostname" | "hostname" => "here it is `host`".to_owned(),
-            _ if !own_names.is_empty() => format!("the result has {}", own_names.join(", ")),
-            _ => "names come from `params`, `vars`, the system, `set`, and `steps.<id>` of earlier steps; text is put in quotes".to_owned(),
+        let help = if own_names.is_empty() {
+            "names come from `params`, `vars`, the system, `set`, and `steps.<id>` of earlier steps; text is put in quotes".to_owned()
+        } else {
+            format!("the result has {}", own_names.join(", "))
         };
         Wrong::undefined(message, help)
     }
@@ -207,7 +220,7 @@ impl<'a> Checker<'a, '_> {
             }
             Ty::Params => self.param(name),
             Ty::Env => self.env(name),
-            Ty::Steps => self.step(name),
+            Ty::Steps => self.step_result(name),
             Ty::Step(step) => self.step_field(step, name),
             Ty::Services => self.service(name).map(|s| Ty::Service(Some(s))),
             Ty::Service(service) => self.service_field(service, name),
@@ -250,7 +263,7 @@ impl<'a> Checker<'a, '_> {
         Err(Wrong::undefined(format!("the environment variable `{name}` is not declared"), help))
     }
 
-    fn step(&self, id: &str) -> Found<'a> {
+    fn step_result(&self, id: &str) -> Found<'a> {
         let known = self.scope.ids.get(id);
         let (code, message, help) = match (self.scope.reach(id), known) {
             (Reach::Ran, Some(known)) => return Ok(Ty::Step(known.step)),

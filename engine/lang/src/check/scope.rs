@@ -144,21 +144,25 @@ impl<'a> Scope<'a> {
         self.locals.iter().map(|l| l.name)
     }
 
-    /// Notes that a step and everything inside it has run.
+    /// Notes that a step has run; those inside it are noted as they are walked.
     pub(crate) fn ran(&mut self, step: &'a Step) {
         if let Some(id) = &step.id {
             self.ran.insert(&id.value);
         }
-        for list in walk::children(step) {
-            self.ran_all(list);
-        }
     }
 
-    /// Notes that steps have run.
+    /// Takes back that a step and everything inside it has run.
+    pub(crate) fn not_ran(&mut self, step: &'a Step) {
+        walk::each_step(std::slice::from_ref(step), &mut |s| {
+            if let Some(id) = &s.id {
+                self.ran.remove(id.value.as_str());
+            }
+        });
+    }
+
+    /// Notes that steps and everything inside them have run.
     pub(crate) fn ran_all(&mut self, steps: &'a [Step]) {
-        for step in steps {
-            self.ran(step);
-        }
+        walk::each_step(steps, &mut |s| self.ran(s));
     }
 
     /// Whether a step's result can be used here.

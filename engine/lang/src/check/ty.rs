@@ -46,7 +46,7 @@ pub(crate) enum Fixed {
 impl Fixed {
     pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
-            Fixed::Run => &["id", "started_at", "operator", "dry_run", "verdict", "state"],
+            Fixed::Run => &["id", "started_at", "operator", "dry_run", "verdict", "state", "program"],
             Fixed::Error => &["message", "step", "result"],
         }
     }
@@ -62,7 +62,7 @@ impl Fixed {
         match name {
             "started_at" => Ty::Kind(Kind::Time),
             "dry_run" => Ty::Kind(Kind::Bool),
-            "id" | "operator" | "message" => Ty::Kind(Kind::Str),
+            "id" | "operator" | "state" | "program" | "message" => Ty::Kind(Kind::Str),
             _ => Ty::Any,
         }
     }
@@ -146,7 +146,7 @@ impl Missing {
             None => {
                 let shown: Vec<&str> = names.iter().copied().take(20).collect();
                 let more = if names.len() > shown.len() { ", ..." } else { "" };
-                format!("there is {}{more}", shown.join(", "))
+                format!("known here: {}{more}", shown.join(", "))
             }
         };
         Missing { message, help }

@@ -48,7 +48,7 @@ impl Reader<'_> {
     fn play_name(&mut self, node: &Node) -> Option<Spanned<String>> {
         if node.as_map().is_some() {
             self.out.push(
-                Diagnostic::error(Code::WrongType, node.span, "`play` needs a playbook's name, found a map")
+                Diagnostic::error(Code::WrongType, node.span, "`play` takes a playbook's name, found a map")
                     .help("write `play: NAME`, with the parameters under `with:` beside it"),
             );
             return None;
@@ -99,7 +99,7 @@ impl Reader<'_> {
         if let Some(text) = arg.as_literal_str() {
             let Some(time) = parse_time(text) else {
                 self.out.push(
-                    Diagnostic::error(Code::BadTime, until.span, format!("`until` needs a time such as `2026-02-15T14:23:45Z`, found {text:?}"))
+                    Diagnostic::error(Code::BadTime, until.span, format!("`until` takes a time such as `2026-02-15T14:23:45Z`, found {text:?}"))
                         .help("a time carries its zone: `Z`, or an offset such as `+01:00`"),
                 );
                 return None;

@@ -14,6 +14,8 @@ mod system;
 mod timing;
 
 pub(crate) use fields::Fields;
-pub(crate) use playbook::playbook;
+pub(crate) use names::ROOTS;
+pub(crate) use param::{regex_cause, regex_help};
+pub(crate) use playbook::{Identity, lists, playbook};
 pub(crate) use reader::Reader;
 pub(crate) use system::system;

@@ -69,6 +69,7 @@ impl Reader<'_> {
                 diagnostic.help(format!("a name is made of {rule}"))
             };
             self.out.push(diagnostic);
+            self.lost.insert(name.value.clone());
             return false;
         }
         let reserved = match naming {

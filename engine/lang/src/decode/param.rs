@@ -21,7 +21,16 @@ impl Reader<'_> {
     /// `params`.
     pub(crate) fn params(&mut self, node: Option<&Node>) -> Vec<Param> {
         let entries = self.entries(node, "params", "a map such as `{service: {type: string}}`");
-        entries.iter().filter_map(|(name, value)| self.param(name, value)).collect()
+        let mut out = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            match self.param(name, value) {
+                Some(param) => out.push(param),
+                None => {
+                    self.lost.insert(name.value.clone());
+                }
+            }
+        }
+        out
     }
 
     fn param(&mut self, name: &Spanned<String>, node: &Node) -> Option<Param> {

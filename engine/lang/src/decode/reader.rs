@@ -1,5 +1,6 @@
 //! Reading scalars: text, numbers, words, expressions and templates, each with its mistakes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -22,6 +23,38 @@ pub(crate) struct Reader<'a> {
     pub(crate) registry: &'a Registry,
     /// Where mistakes go.
     pub(crate) out: &'a mut Diagnostics,
+    /// Names whose declaration had to be left out, so that nothing more is said about them.
+    pub(crate) lost: HashSet<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that has not read anything.
+    pub(crate) fn new(registry: &'a Registry, out: &'a mut Diagnostics) -> Self {
+        Reader { registry, out, lost: HashSet::new() }
+    }
+
+    /// Remembers the names that a part of a tree declares, because that part is left out.
+    pub(crate) fn lose(&mut self, node: &Node) {
+        match &node.kind {
+            NodeKind::Map(entries) => {
+                for (key, value) in entries {
+                    match (key.value.as_str(), &value.kind) {
+                        ("id", NodeKind::Scalar(s)) => {
+                            self.lost.insert(s.text.clone());
+                        }
+                        ("set" | "vars", NodeKind::Map(names)) => self.lost.extend(names.iter().map(|(n, _)| n.value.clone())),
+                        ("as", NodeKind::Scalar(s)) => {
+                            self.lost.insert(s.text.clone());
+                        }
+                        _ => {}
+                    }
+                    self.lose(value);
+                }
+            }
+            NodeKind::List(items) => items.iter().for_each(|i| self.lose(i)),
+            NodeKind::Scalar(_) => {}
+        }
+    }
 }
 
 /// Whether text holds something for the template parser.
@@ -44,7 +77,7 @@ fn mismatch(node: &Node, key: &str, wanted: &str) -> Diagnostic {
         }
         _ => node.describe().to_owned(),
     };
-    let diagnostic = Diagnostic::error(Code::WrongType, node.span, format!("`{key}` needs {wanted}, found {found}"));
+    let diagnostic = Diagnostic::error(Code::WrongType, node.span, format!("`{key}` takes {wanted}, found {found}"));
     let Some(s) = node.as_scalar() else { return diagnostic };
     if wanted.starts_with("text") && s.value != ScalarValue::Null {
         return diagnostic.help(format!("put it in quotes: \"{}\"", s.text));
@@ -196,7 +229,7 @@ impl Reader<'_> {
             "the units are `ms`, `s`, `m`, `h`, `d`, `w`, longer ones first: `1h30m`".to_owned()
         };
         self.out.push(
-            Diagnostic::error(Code::BadDuration, node.span, format!("`{key}` needs a duration such as `30s`, found `{text}`")).help(help),
+            Diagnostic::error(Code::BadDuration, node.span, format!("`{key}` takes a duration such as `30s`, found `{text}`")).help(help),
         );
     }
 

@@ -71,6 +71,14 @@ impl Reader<'_> {
 
     /// One step.
     pub(crate) fn step(&mut self, node: &Node, ground: Ground) -> Option<Step> {
+        let step = self.whole_step(node, ground);
+        if step.is_none() {
+            self.lose(node);
+        }
+        step
+    }
+
+    fn whole_step(&mut self, node: &Node, ground: Ground) -> Option<Step> {
         let Some(entries) = node.as_map() else {
             let help = match node.as_str() {
                 Some(text) if self.registry.get(text).is_some() => format!("write `- {text}: {{}}`"),

@@ -40,7 +40,7 @@ aliases! {
     Step {
         "cmd" | "run" | "exec" | "argv" | "win_command" | "executable" => "here it is `command:` (an argument vector) or `shell:` (text)";
         "script" | "bash" | "sh" | "raw" | "win_shell" | "powershell" => "here it is `shell:`";
-        "if" | "only_if" | "condition" | "unless" => "here it is `when:`, with a bare expression";
+        "if" | "only_if" | "condition" | "unless" | "precondition" | "preconditions" => "here it is `when:`, with a bare expression";
         "loop" | "with_items" | "with_list" | "with_dict" | "foreach" | "forEach" | "items" | "each" | "matrix" | "strategy" => "here it is `for_each:`, and the item is `item`";
         "loop_control" | "loop_var" => "here it is `as:`, the name of the item";
         "register" | "output" | "outputs" => "here it is `id:`; the result is then `steps.<id>`";

@@ -10,7 +10,7 @@ use runbook_core::value::{Size, format_size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::support::args::Mode;
+use crate::support::args::{Mode, yes};
 use crate::support::atomic::{Draft, back_up};
 use crate::support::blocking::blocking;
 use crate::support::diff;
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Whether to create missing folders on the way. Default: false.
     #[serde(default)]
     parents: bool,
+    /// Whether a file that is there already may get another content; if not, it is left as it is. Default: true.
+    #[serde(default = "yes")]
+    overwrite: bool,
 }
 
 /// What was written.
@@ -72,6 +75,8 @@ struct Task {
     /// The new content; `None` if the old one is right.
     new: Option<Vec<u8>>,
     mode: Option<Mode>,
+    /// Whether the old file stays because it shall not be overwritten.
+    kept: bool,
 }
 
 struct Old {
@@ -108,7 +113,7 @@ impl Task {
         let new = wanted.filter(|w| before != Some(w.as_slice()));
         // A mode that is already so is none to set.
         let mode = mode.filter(|m| old.as_ref().is_none_or(|o| Mode::of(o.meta.mode()) != *m));
-        Ok(Task { place, old, new, mode })
+        Ok(Task { place, old, new, mode, kept: false })
     }
 
     fn is_done(&self) -> bool {
@@ -117,6 +122,9 @@ impl Task {
 
     fn forecast(&self) -> Forecast {
         let name = self.place.display();
+        if self.kept {
+            return Forecast::nothing(format!("{name} exists already, and is left as it is"));
+        }
         if self.is_done() {
             return Forecast::nothing(format!("{name} already has this content"));
         }
@@ -216,11 +224,21 @@ fn appended(before: &[u8], text: &str) -> Option<Vec<u8>> {
 async fn look(args: &Args, cx: &Cx<'_>) -> Result<Task, Fault> {
     let path = resolve(cx, "path", &args.path)?;
     let (content, append, mode, parents) = (args.content.clone(), args.append, args.mode, args.parents);
-    blocking(cx.timeout, move |_| Task::look(&path, &content, append, mode, parents)).await
+    let keep = !args.overwrite;
+    blocking(cx.timeout, move |_| {
+        let mut task = Task::look(&path, &content, append, mode, parents)?;
+        if keep && task.old.is_some() {
+            task.kept = !task.is_done();
+            (task.new, task.mode) = (None, None);
+        }
+        Ok(task)
+    })
+    .await
 }
 
 impl Action for FileWrite {
     const NAME: &'static str = "file.write";
+    const SAYS: &'static str = "{{ path }} ({{ size }})";
     const EXAMPLES: &'static [Example] = &[
         Example {
             title: "A file with a content and a mode",
@@ -235,7 +253,6 @@ impl Action for FileWrite {
     ];
     type Args = Args;
     type Out = Out;
-    const SAYS: &'static str = "{{ path }} ({{ size }})";
 
     fn effect(_: &Args) -> Effect {
         Effect::Change
@@ -298,6 +315,18 @@ mod tests {
         let done = apply(&host, json).await.unwrap();
         assert!(!done.changed && !done.out.created);
         assert_eq!(text(host.file("a.txt")), "one\n");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_there_is_left_if_it_shall_not_be_overwritten() {
+        let host = TestHost::new();
+        host.write("a.txt", "mine");
+        let json = json!({ "path": "a.txt", "content": "yours", "overwrite": false });
+        let forecast = plan(&host, json.clone()).await.unwrap();
+        assert!(!forecast.would_change && forecast.because.ends_with("left as it is"), "{forecast:?}");
+        assert!(!apply(&host, json).await.unwrap().changed);
+        assert_eq!(text(host.file("a.txt")), "mine");
+        assert!(apply(&host, json!({ "path": "b.txt", "content": "yours", "overwrite": false })).await.unwrap().changed);
     }
 
     #[tokio::test]

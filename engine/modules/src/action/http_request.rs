@@ -119,6 +119,8 @@ impl Action for HttpRequest {
     const NAME: &'static str = "http.request";
     const MAIN: Option<&'static str> = Some("url");
     const VERDICT: &'static str = "status >= 200 and status < 400";
+    const SAYS: &'static str = "{{ status }} in {{ elapsed }}";
+    const COLUMNS: &'static [&'static str] = &["status", "elapsed"];
     const EXAMPLES: &'static [Example] = &[
         Example {
             title: "Post JSON",
@@ -210,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn bodies_are_sent_as_said() {
         let host = TestHost::new();
-        let server = Server::start(|r| Server::ok(r));
+        let server = Server::start(Server::ok);
         let done = apply(&host, json!({ "url": server.url("/x"), "json": { "a": [1, true] }, "idempotency_key": "k1" })).await.unwrap();
         let seen = done.out.body.unwrap();
         assert!(done.changed);
@@ -252,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn a_plan_sends_nothing() {
         let host = TestHost::new();
-        let server = Server::start(|r| Server::ok(r));
+        let server = Server::start(Server::ok);
         let url = server.url("/x").replace("http://", "http://user:pw@");
         let plan = HttpRequest::plan(&args(json!({ "url": url, "json": {} })), &host.cx()).await.unwrap();
         assert_eq!(plan.summary, format!("POST {}", server.url("/x")));

@@ -78,6 +78,8 @@ impl Probe for Http {
     const NAME: &'static str = "http";
     const MAIN: Option<&'static str> = Some("url");
     const VERDICT: &'static str = "status >= 200 and status < 400";
+    const SAYS: &'static str = "{{ status }} in {{ elapsed }}";
+    const COLUMNS: &'static [&'static str] = &["status", "elapsed"];
     const EXAMPLES: &'static [Example] = &[
         Example { title: "A health check", yaml: "http: http://127.0.0.1:7000/healthz", runs: false },
         Example {
@@ -166,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn the_request_is_what_the_arguments_say() {
         let host = TestHost::new();
-        let server = Server::start(|r| Server::ok(r));
+        let server = Server::start(Server::ok);
         let out = ask(
             &host,
             json!({ "url": server.url("/a?x=1"), "query": { "n": 5, "gone": null }, "headers": { "x-try": 3 }, "basic": { "user": "u", "password": "p" } }),
@@ -246,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn a_redirect_to_another_server_takes_no_password_along() {
         let host = TestHost::new();
-        let other = Server::start(|r| Server::ok(r));
+        let other = Server::start(Server::ok);
         let to = other.url("/");
         let server = Server::start(move |_| format!("HTTP/1.1 307 T\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"));
         let out = ask(&host, json!({ "url": server.url("/"), "follow_redirects": 1, "bearer": "secret" })).await.unwrap();
@@ -300,16 +302,17 @@ mod tests {
     async fn a_server_that_was_restarted_is_asked_anew() {
         let host = TestHost::new();
         let port = {
-            let server = Server::start(|r| Server::ok(r));
+            let server = Server::start(Server::ok);
             ask(&host, json!({ "url": server.url("/") })).await.unwrap();
             server.port
         };
-        let server = Server::start_on(port, |r| Server::ok(r));
+        let server = Server::start_on(port, Server::ok);
         let out = ask(&host, json!({ "url": server.url("/") })).await.unwrap();
         assert_eq!(out.status, Some(200));
     }
 
     #[tokio::test]
+    #[allow(clippy::print_stderr, reason = "it also measures")]
     async fn probes_are_cheap() {
         let host = TestHost::new();
         let server = Server::start(|_| Server::body("{}"));
@@ -327,6 +330,57 @@ mod tests {
         // Wide limits: this also runs unoptimised and on a busy machine.
         assert!(first < Std::from_millis(100), "{first:?}");
         assert!(each < Std::from_millis(10), "{each:?}");
+    }
+
+    /// Ends a program when the test ends, however it ends.
+    struct Ended(std::process::Child);
+
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[tokio::test]
+    async fn certificates_are_judged_unless_told_otherwise() {
+        use std::process::{Command, Stdio};
+        let host = TestHost::new();
+        let port = free_port();
+        let openssl = |args: &str| {
+            let mut command = Command::new("openssl");
+            command.args(args.split(' ')).current_dir(host.root()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let made = openssl("req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1").status();
+        if !made.is_ok_and(|s| s.success()) {
+            // Without the openssl program there is no server to ask.
+            return;
+        }
+        let _server = Ended(openssl(&format!("s_server -accept 127.0.0.1:{port} -key k.pem -cert c.pem -www -quiet")).spawn().unwrap());
+        let url = format!("https://127.0.0.1:{port}/");
+        let mut out = ask(&host, json!({ "url": url, "insecure": true })).await;
+        for _ in 0..200 {
+            if !matches!(&out, Err(f) if f.message() == "connection refused") {
+                break;
+            }
+            tokio::time::sleep(Std::from_millis(20)).await;
+            out = ask(&host, json!({ "url": url, "insecure": true })).await;
+        }
+        assert_eq!(out.unwrap().status, Some(200));
+        let fault = ask(&host, json!({ "url": url })).await.unwrap_err();
+        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("certificate is not accepted")), "{fault:?}");
+        let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let plain_url = format!("https://{}/", plain.local_addr().unwrap());
+        let answering = std::thread::spawn(move || std::io::Write::write_all(&mut plain.accept().unwrap().0, b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        let fault = ask(&host, json!({ "url": plain_url, "insecure": true })).await.unwrap_err();
+        answering.join().unwrap().unwrap();
+        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("no TLS connection")), "{fault:?}");
+        // From plain HTTP to HTTPS the right client is chosen.
+        let to = url.clone();
+        let redirecting = Server::start(move |_| format!("HTTP/1.1 301 M\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"));
+        let out = ask(&host, json!({ "url": redirecting.url("/"), "follow_redirects": 1, "insecure": true })).await.unwrap();
+        assert_eq!((out.status, out.url), (Some(200), url));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub(crate) mod disk;
 pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod http;
+pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod pid_file;
 pub(crate) mod port;

@@ -87,6 +87,8 @@ impl Probe for Tcp {
     const NAME: &'static str = "tcp";
     const MAIN: Option<&'static str> = Some("address");
     const VERDICT: &'static str = "open";
+    const SAYS: &'static str = "open, {{ elapsed }}";
+    const COLUMNS: &'static [&'static str] = &["port"];
     const EXAMPLES: &'static [Example] = &[
         Example { title: "A port takes connections", yaml: "tcp: 127.0.0.1:6379", runs: false },
         Example { title: "Nobody listens any more", yaml: "tcp: 127.0.0.1:{port}\nexpect: not open\n", runs: true },
@@ -110,7 +112,7 @@ impl Probe for Tcp {
         let limit = net::shorter(own, cx.timeout);
         let started = Instant::now();
         let result = tokio::time::timeout(limit, connect(&host, port)).await.unwrap_or_else(|_| Err(net::timed_out(limit)));
-        let elapsed = started.elapsed().into();
+        let elapsed = net::rounded(started.elapsed());
         match result {
             Ok(address) => Ok(Out { open: true, error: None, elapsed, address: Some(address.to_string()), host, port }),
             Err(Failure::Answer(why)) => Ok(Out { open: false, error: Some(why), elapsed, address: None, host, port }),

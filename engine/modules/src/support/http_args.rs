@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::Text;
 use super::http_client::{Answer, json_of, put};
+use super::net::rounded;
 
 /// Names with texts, where null leaves a name out.
 pub(crate) type Pairs = BTreeMap<String, Option<Text>>;
@@ -113,7 +114,7 @@ impl HttpOut {
             status: answer.status,
             headers: answer.headers,
             truncated: answer.truncated,
-            elapsed: answer.elapsed.into(),
+            elapsed: rounded(answer.elapsed),
             url: answer.url,
             address: answer.address,
             http_version: answer.http_version.map(str::to_owned),

@@ -245,7 +245,7 @@ fn version(version: Version) -> Option<&'static str> {
 fn classify(error: &reqwest::Error, host: &str) -> Failure {
     let (io, text) = net::innermost(error);
     if let Some(io) = io {
-        if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = tls_inside(io) {
             return of_tls(tls);
         }
         return net::of_io(io, host);
@@ -262,9 +262,21 @@ fn classify(error: &reqwest::Error, host: &str) -> Failure {
     Failure::Answer(format!("the answer is not proper HTTP: {text}"))
 }
 
+/// The TLS error in an input or output error, which may be wrapped several times.
+fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<rustls::Error>().or_else(|| tls_inside(inner.downcast_ref::<std::io::Error>()?))
+}
+
 fn of_tls(error: &rustls::Error) -> Failure {
     match error {
-        rustls::Error::InvalidCertificate(why) => Failure::Answer(format!("the server's certificate is not accepted: {why}")),
+        rustls::Error::InvalidCertificate(why) => {
+            let why = match why {
+                rustls::CertificateError::UnknownIssuer => "nobody that this machine trusts has signed it".to_owned(),
+                other => other.to_string(),
+            };
+            Failure::Answer(format!("the server's certificate is not accepted: {why}"))
+        }
         other => Failure::Answer(format!("no TLS connection: {other}")),
     }
 }

@@ -22,8 +22,6 @@ pub(crate) struct Line<'a> {
     pub(crate) offset: u64,
     /// Its text without its end, at most [`LONGEST`] bytes.
     pub(crate) text: &'a [u8],
-    /// Whether it has an end; only the last line of a file may have none.
-    pub(crate) ended: bool,
 }
 
 /// Why there is no next line.
@@ -49,13 +47,14 @@ pub(crate) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     offset: u64,
+    whole: u64,
     count: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of a reader that stands at this offset of its file.
     pub(crate) fn new(reader: R, offset: u64) -> Self {
-        Lines { reader, buffer: Vec::new(), offset, count: 0 }
+        Lines { reader, buffer: Vec::new(), offset, whole: offset, count: 0 }
     }
 
     /// The next line.
@@ -88,13 +87,16 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.count += 1;
+        if ended {
+            self.whole = self.offset;
+        }
         let text = self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer);
-        Ok(Some(Line { offset, text, ended }))
+        Ok(Some(Line { offset, text }))
     }
 
-    /// How many lines were read.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
+    /// Where the last whole line that was read ends.
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
     }
 }
 
@@ -134,12 +136,16 @@ mod tests {
     use crate::support::blocking::blocking;
     use crate::support::testing::TestHost;
 
-    async fn lines(text: &'static [u8], capacity: usize) -> Vec<(u64, Vec<u8>, bool)> {
+    /// Each line with where it begins and how far whole lines go after it.
+    async fn lines(text: &'static [u8], capacity: usize) -> Vec<(u64, Vec<u8>, u64)> {
         blocking(None, move |stop| {
             let mut lines = Lines::new(io::BufReader::with_capacity(capacity, text), 0);
             let mut all = Vec::new();
             while let Some(line) = lines.next(stop).map_err(|e| e.at(Path::new("x")))? {
-                all.push((line.offset, line.text.to_vec(), line.ended));
+                all.push((line.offset, line.text.to_vec(), 0));
+                if let Some(last) = all.last_mut() {
+                    last.2 = lines.whole();
+                }
             }
             Ok(all)
         })
@@ -151,8 +157,8 @@ mod tests {
     async fn lines_know_where_they_begin() {
         for capacity in [1, 2, 3, 1000] {
             let all = lines(b"one\r\n\nthree\nopen", capacity).await;
-            let expected: Vec<(u64, Vec<u8>, bool)> =
-                vec![(0, b"one".into(), true), (5, b"".into(), true), (6, b"three".into(), true), (12, b"open".into(), false)];
+            let expected: Vec<(u64, Vec<u8>, u64)> =
+                vec![(0, b"one".into(), 5), (5, b"".into(), 6), (6, b"three".into(), 12), (12, b"open".into(), 12)];
             assert_eq!(all, expected);
         }
         assert!(lines(b"", 10).await.is_empty());

@@ -58,6 +58,13 @@ pub(crate) fn shorter(own: Duration, attempt: Option<Duration>) -> Duration {
     attempt.map_or(own, |a| a.min(own))
 }
 
+/// A measured time, rounded to what says something: `812us`, `3ms`, `1s204ms`.
+pub(crate) fn rounded(measured: Duration) -> runbook_core::value::Duration {
+    let unit = if measured < Duration::from_millis(1) { 1_000 } else { 1_000_000 };
+    let nanos = u64::try_from(measured.as_nanos()).unwrap_or(u64::MAX) / unit * unit;
+    Duration::from_nanos(nanos).into()
+}
+
 /// "timed out after 2s".
 pub(crate) fn timed_out(limit: Duration) -> Failure {
     let limit = jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX);

@@ -16,6 +16,7 @@ pub(super) struct Ended<'a> {
     pub(super) path: &'a StepPath,
     pub(super) parent: &'a StepPath,
     pub(super) label: String,
+    pub(super) item: Option<&'a str>,
     pub(super) body: &'a str,
     pub(super) group: bool,
     pub(super) outcome: Outcome,
@@ -25,6 +26,11 @@ pub(super) struct Ended<'a> {
     pub(super) late: bool,
     pub(super) tolerated: bool,
     pub(super) place: Option<&'a Place>,
+}
+
+/// Whether it is a pass of a loop that the author's `when` leaves out: a filter, which the loop's own line counts.
+pub(crate) fn is_filtered_out(outcome: Outcome, item: Option<&str>, message: &str) -> bool {
+    outcome == Outcome::Skipped && item.is_some() && message.starts_with("when:")
 }
 
 impl View {
@@ -48,7 +54,7 @@ impl View {
         if self.level.is_verbose(1) {
             return true;
         }
-        if matches!(e.body, "note") {
+        if matches!(e.body, "note") || is_filtered_out(e.outcome, e.item, e.message) {
             return false;
         }
         match depth {

@@ -17,6 +17,7 @@ use std::io::Write;
 use indicatif::ProgressDrawTarget;
 use runbook_core::event::Record;
 
+pub(crate) use ended::is_filtered_out;
 pub(crate) use glyph::Glyphs;
 pub(crate) use recap::outcome_word;
 pub use screen::Suspender;

@@ -173,6 +173,7 @@ impl View {
                     path,
                     parent,
                     label: step_label(name, item.as_deref()),
+                    item: item.as_deref(),
                     body,
                     group: *group,
                     outcome: *outcome,

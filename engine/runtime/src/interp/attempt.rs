@@ -147,7 +147,7 @@ impl Interpreter<'_> {
     pub(crate) async fn one_attempt(&self, step: &Step, env: &Env, path: &StepPath, attempt: u32) -> Pass {
         let limit = match self.limit_of(step.timeout.as_ref(), env) {
             Ok(limit) => limit,
-            Err(pass) => return pass,
+            Err(pass) => return *pass,
         };
         // The world ends a module's call itself, and a question times out by itself; groups are ended here.
         let Some(limit) = limit.filter(|_| !matches!(step.body, Body::Module(_) | Body::Ask(_) | Body::Manual(_))) else {
@@ -167,8 +167,8 @@ impl Interpreter<'_> {
         }
     }
 
-    fn limit_of(&self, arg: Option<&Arg>, env: &Env) -> Result<Option<SignedDuration>, Pass> {
-        self.duration(arg, env, self.world.now()).map_err(|t| Pass::failed(self.told(&t)))
+    fn limit_of(&self, arg: Option<&Arg>, env: &Env) -> Result<Option<SignedDuration>, Box<Pass>> {
+        self.duration(arg, env, self.world.now()).map_err(|t| Box::new(Pass::failed(self.told(&t))))
     }
 }
 

@@ -121,7 +121,7 @@ impl Interpreter<'_> {
         };
         let prepared = match self.prepare(step, call, entry, env, path, attempt, limit) {
             Ok(prepared) => prepared,
-            Err(pass) => return pass,
+            Err(pass) => return *pass,
         };
         let Prepared { call, for_service } = prepared;
         if let Some(of) = &for_service
@@ -173,11 +173,14 @@ impl Interpreter<'_> {
         path: &StepPath,
         attempt: u32,
         limit: Option<SignedDuration>,
-    ) -> Result<Prepared<'e>, Pass> {
+    ) -> Result<Prepared<'e>, Box<Pass>> {
         let now = self.world.now();
-        let fail = |t: super::value::Trouble| Pass::failed(self.told(&t));
+        let refuse = |message: String| Box::new(Pass::failed(message));
+        let fail = |t: super::value::Trouble| refuse(self.told(&t));
         let args = self.render(&call.args, env, now).map_err(fail)?;
         let mut args = args.as_map().cloned().unwrap_or_default();
+        // Null stands for an argument that is left out.
+        args.retain(|_, value| !matches!(value, Value::Null));
         let wrong = runbook_core::module::validate(&entry.args_schema, &Value::from(args.clone()));
         if let Some(error) = wrong.first() {
             let place = self.place(call.args.find(&error.path).span).map(|p| format!(" ({p}:{})", p.column)).unwrap_or_default();
@@ -186,17 +189,17 @@ impl Interpreter<'_> {
                 runbook_core::model::PathPart::Key(k) => Some(format!("argument `{k}`: ")),
                 runbook_core::model::PathPart::Index(_) => None,
             });
-            return Err(Pass::failed(format!("{}{}{help}{place}", name.unwrap_or_default(), error.message)));
+            return Err(refuse(format!("{}{}{help}{place}", name.unwrap_or_default(), error.message)));
         }
         let for_service = if takes_service(&call.name.value) {
-            Some(self.service_of(env, &mut args, now).map_err(Pass::failed)?)
+            Some(self.service_of(env, &mut args, now).map_err(refuse)?)
         } else {
             None
         };
         let args = Value::from(args);
         let read_commands = if entry.declared_effect { env.frame.unit.system.read_commands.clone() } else { Vec::new() };
-        let json = args.reveal().map_err(|u| Pass::unknown(format!("an argument is not known: {}", u.reason)))?;
-        let about = about_or_default(entry.about(&json)).map_err(|m| Pass::failed(format!("arguments of `{}`: {m}", entry.name)))?;
+        let json = args.reveal().map_err(|u| Box::new(Pass::unknown(format!("an argument is not known: {}", u.reason))))?;
+        let about = about_or_default(entry.about(&json)).map_err(|m| refuse(format!("arguments of `{}`: {m}", entry.name)))?;
         let declared = step.effect.as_ref().map(|e| e.value);
         let effect = if entry.declared_effect {
             declared.unwrap_or_else(|| if reads_only(Some(&args.field("argv")), &read_commands) { Effect::Read } else { about.effect })
@@ -204,7 +207,7 @@ impl Interpreter<'_> {
             about.effect.max(declared.unwrap_or_default())
         };
         if effect > env.limit {
-            return Err(Pass::failed(format!("a check only looks, but `{}` would {effect} something", entry.name)));
+            return Err(refuse(format!("a check only looks, but `{}` would {effect} something", entry.name)));
         }
         let mut touches = about.touches;
         if let Some(arg) = &step.touches {
@@ -215,7 +218,7 @@ impl Interpreter<'_> {
             touches.reads.append(&mut touches.changes);
         }
         if let Some(refusal) = env.frame.permissions.iter().find_map(|allowed| refusal(allowed, &touches.needs)) {
-            return Err(Pass::failed(refusal));
+            return Err(refuse(refusal));
         }
         let call = Call {
             path: path.clone(),

@@ -27,7 +27,7 @@ impl Interpreter<'_> {
         let started_at = self.world.now();
         let (items, keyed) = match self.items(each, env) {
             Ok(items) => items,
-            Err(pass) => return self.finish_without_running(step, env, path, &begun, pass),
+            Err(pass) => return self.finish_without_running(step, env, path, &begun, *pass),
         };
         let effect = self.static_effect(step, env);
         self.emit(Event::StepStarted {
@@ -55,13 +55,13 @@ impl Interpreter<'_> {
     }
 
     /// The items with their keys, and whether they came from a map.
-    fn items(&self, each: &Each, env: &Env) -> Result<(Vec<Item>, bool), Pass> {
+    fn items(&self, each: &Each, env: &Env) -> Result<(Vec<Item>, bool), Box<Pass>> {
         let now = self.world.now();
         let value = match &each.over {
             Over::Expr(expr) => self.eval(expr, env, now),
             Over::Literal(arg) => self.render(arg, env, now),
         }
-        .map_err(|t| Pass::failed(self.told(&t)))?;
+        .map_err(|t| Box::new(Pass::failed(self.told(&t))))?;
         let secrets = value.secret_names().to_vec();
         let mut items = Vec::new();
         let keyed = match value.bare() {
@@ -89,8 +89,8 @@ impl Interpreter<'_> {
                 }));
                 true
             }
-            Value::Unknown(u) => return Err(Pass::unknown(format!("the items are not known: {}", u.reason))),
-            other => return Err(Pass::failed(format!("`for_each` needs a list or a map, found {}", other.kind()))),
+            Value::Unknown(u) => return Err(Box::new(Pass::unknown(format!("the items are not known: {}", u.reason)))),
+            other => return Err(Box::new(Pass::failed(format!("`for_each` needs a list or a map, found {}", other.kind())))),
         };
         // A key names one pass; what would be ambiguous gets its number.
         let mut seen: HashMap<String, u32> = HashMap::new();
@@ -129,7 +129,7 @@ impl Interpreter<'_> {
                 let path = path.item(&item.key);
                 let name = if step.name.is_some() { self.name_of(step, env) } else { item.key.clone() };
                 let begun = Begun { name, item: Some(item.key.clone()), after };
-                let confirmed = (confirmed && effect > Effect::Read || step.confirm.is_some() && confirmed).then_some(true);
+                let confirmed = (confirmed && (effect > Effect::Read || step.confirm.is_some())).then_some(true);
                 self.single(step, env, &path, begun, confirmed).await
             }
         };
@@ -138,7 +138,16 @@ impl Interpreter<'_> {
             let begun = Begun { name: item.key.clone(), item: Some(item.key.clone()), after: Vec::new() };
             self.finish_without_running(step, env, &path.item(&item.key), &begun, Pass::skipped(reason))
         };
-        let done = self.graph(&graph, most, tolerant, run, skip).await;
+        let waiting = |i: usize, waiting_for: Vec<String>| {
+            self.emit(Event::StepWaiting {
+                path: path.item(&items[i].key),
+                parent: path.clone(),
+                name: items[i].key.clone(),
+                item: Some(items[i].key.clone()),
+                waiting_for,
+            });
+        };
+        let done = self.graph(&graph, most, tolerant, run, skip, waiting).await;
         self.gather(step, env, items, keyed, &envs, done)
     }
 

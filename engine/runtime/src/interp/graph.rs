@@ -59,11 +59,18 @@ impl Interpreter<'_> {
         tolerant: bool,
         run: impl Fn(usize, Vec<String>) -> F,
         skip: impl Fn(usize, String) -> Finished,
+        waiting: impl Fn(usize, Vec<String>),
     ) -> Vec<Option<Finished>>
     where
         F: Future<Output = Finished>,
     {
         let count = graph.nodes.len();
+        for &i in &graph.sequence {
+            let after = &graph.nodes[i].after;
+            if !after.is_empty() {
+                waiting(i, after.iter().map(|a| graph.nodes[*a].key.clone()).collect());
+            }
+        }
         let mut done: Vec<Option<Finished>> = (0..count).map(|_| None).collect();
         let mut begun = vec![false; count];
         let mut running = FuturesUnordered::new();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::SignedDuration;
+use runbook_core::event::Event;
 use runbook_core::model::Step;
 use runbook_core::path::StepPath;
 
@@ -46,7 +47,17 @@ impl Interpreter<'_> {
             let begun = Begun { name: self.name_of(&children[i], &envs[i]), item: None, after: Vec::new() };
             self.finish_without_running(&children[i], &envs[i], &path.child("parallel", i), &begun, Pass::skipped(reason))
         };
-        let work = std::pin::pin!(self.race(&graph, tolerant, run, skip));
+        let waiting = |n: usize, waiting_for: Vec<String>| {
+            let i = main[n];
+            self.emit(Event::StepWaiting {
+                path: path.child("parallel", i),
+                parent: path.clone(),
+                name: self.name_of(&children[i], &envs[i]),
+                item: None,
+                waiting_for,
+            });
+        };
+        let work = std::pin::pin!(self.race(&graph, tolerant, run, skip, waiting));
         let companions = std::pin::pin!(self.companions(children, &envs, path));
         let done = match select(work, companions).await {
             Either::Left((done, _)) => done,
@@ -79,9 +90,10 @@ impl Interpreter<'_> {
         tolerant: bool,
         run: impl Fn(usize, Vec<String>) -> F,
         skip: impl Fn(usize, String) -> Finished,
+        waiting: impl Fn(usize, Vec<String>),
     ) -> Vec<Option<Finished>> {
         if tolerant {
-            return self.graph(graph, usize::MAX, true, run, skip).await;
+            return self.graph(graph, usize::MAX, true, run, skip, waiting).await;
         }
         // The first failure is passed out of the graph through a channel of one, so that the rest is dropped with it.
         let failed: std::sync::Mutex<Option<Finished>> = std::sync::Mutex::new(None);
@@ -98,7 +110,7 @@ impl Interpreter<'_> {
                 finished
             }
         };
-        let all = std::pin::pin!(self.graph(graph, usize::MAX, false, watched, skip));
+        let all = std::pin::pin!(self.graph(graph, usize::MAX, false, watched, skip, waiting));
         let first_failure = std::pin::pin!(notify.notified());
         match select(all, first_failure).await {
             Either::Left((done, _)) => done,

@@ -104,7 +104,8 @@ impl Interpreter<'_> {
 
     /// Why the service is not here to be started, stopped or looked at, if it is not.
     pub(crate) async fn absent(&self, of: &ForService<'_>, env: &Env, path: &StepPath) -> Option<String> {
-        if of.entry.field("enabled").truth() == Some(false) {
+        let enabled = of.entry.field("enabled");
+        if !enabled.is_null() && enabled.truth() == Some(false) {
             return Some(format!("{} is not enabled", of.service.id));
         }
         let env = self.service_env(of, env);

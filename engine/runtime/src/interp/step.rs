@@ -58,7 +58,9 @@ impl Interpreter<'_> {
     /// What a step is called: its name, or its id, or what it does.
     pub(crate) fn name_of(&self, step: &Step, env: &Env) -> String {
         let now = self.world.now();
-        if let Some(name) = &step.name {
+        if let Some(name) = &step.name
+            && self.text(name, env, now).is_ok()
+        {
             return self.label(name, env, now);
         }
         if let Some(id) = &step.id {

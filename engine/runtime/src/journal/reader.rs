@@ -98,6 +98,16 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// Whether its journal is still being written: the engine keeps it locked as long as it lives.
+    pub fn is_running(&self) -> bool {
+        if self.outcome().is_some() {
+            return false;
+        }
+        fs::File::open(&self.path).is_ok_and(|file| {
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+        })
+    }
+
     /// What became of it; `None` while it runs or after it was killed.
     pub fn outcome(&self) -> Option<RunOutcome> {
         match &self.last.as_ref()?.event {

@@ -37,6 +37,8 @@ impl JournalWriter {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
         let path = runs.join(format!("{run}.jsonl"));
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        // Held as long as the run lives; the kernel lets go of it with the process.
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         let mut writer = JournalWriter { file, path, head: GENESIS.to_owned(), broken: false };
         writer.append(&header(run))?;
         writer.sync()?;

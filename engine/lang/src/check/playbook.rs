@@ -1,0 +1,95 @@
+//! A whole playbook, in the order in which its parts are evaluated.
+
+use std::collections::HashSet;
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::{Diagnostic, Diagnostics};
+use runbook_core::expr::Template;
+use runbook_core::model::{Contents, Lock, Permission, Unit};
+
+use super::expr::Checker;
+use super::scope::Scope;
+use super::steps::Duty;
+use super::ty::{Fixed, Ty};
+use super::{Lost, Project};
+use crate::decode;
+
+/// Checks a playbook.
+pub(crate) fn playbook<'a>(project: &'a Project<'a>, full_name: &'a str, unit: &'a Unit, lost: &'a Lost, out: &mut Diagnostics) {
+    let playbook = &*unit.playbook;
+    let lists = decode::lists(playbook);
+    let scope = Scope::new(Some(playbook), &unit.system, &lists);
+    // A tree is not looked into yet, so anything may be used there.
+    let used = (!matches!(playbook.contents, Contents::Triage(_))).then(HashSet::new);
+    let mut checker = Checker { project, unit: full_name, scope, lost, out, used_params: used };
+    checker.inputs(unit);
+    checker.list(&playbook.requires, Duty::Look("requires"));
+    match &playbook.contents {
+        Contents::Steps(steps) => checker.list(steps, Duty::Free),
+        Contents::Checks(steps) => checker.list(steps, Duty::Look("checks")),
+        Contents::Triage(_) => {}
+    }
+    checker.list(&playbook.verify, Duty::Look("verify"));
+    let mark = checker.scope.mark();
+    checker.scope.add("error", Ty::Fixed(Fixed::Error));
+    checker.list(&playbook.rescue, Duty::Free);
+    checker.scope.leave(mark);
+    checker.list(&playbook.always, Duty::Free);
+    for (_, arg) in &playbook.outputs {
+        checker.arg(arg);
+    }
+    checker.unused_params(unit);
+}
+
+impl<'a> Checker<'a, '_> {
+    /// Parameters and variables, each with what is in scope before it.
+    fn inputs(&mut self, unit: &'a Unit) {
+        let playbook = &*unit.playbook;
+        for (name, arg) in &unit.system.vars {
+            self.scope.add(&name.value, Ty::Written(arg));
+        }
+        for (i, param) in playbook.params.iter().enumerate() {
+            self.scope.params = Some(i);
+            self.maybe(param.default.as_ref());
+            self.maybe(param.choices.as_ref());
+            self.maybe(param.min.as_ref());
+            self.maybe(param.max.as_ref());
+        }
+        self.scope.params = None;
+        for (name, arg) in &playbook.vars {
+            self.arg(arg);
+            self.scope.add(&name.value, Ty::Written(arg));
+        }
+        if let Lock::Named { name, .. } = &playbook.lock {
+            self.template(name);
+        }
+        for permission in playbook.permissions.iter().flatten() {
+            if let Permission::Write(t) | Permission::Net(t) = permission {
+                self.template(t);
+            }
+        }
+        if let Some(on) = &playbook.on {
+            self.template(on);
+        }
+    }
+
+    fn unused_params(&mut self, unit: &Unit) {
+        if self.out.has_errors() {
+            return;
+        }
+        let Some(used) = &self.used_params else { return };
+        for param in unit.playbook.params.iter().filter(|p| !used.contains(&p.name.value)) {
+            self.out.push(
+                Diagnostic::warning(Code::Unused, param.name.span, format!("the parameter `{}` is never used", param.name.value))
+                    .help(format!("use it as `params.{}`, or take it out", param.name.value)),
+            );
+        }
+    }
+
+    /// Checks text for people, such as a step's name.
+    pub(crate) fn optional(&mut self, template: Option<&Template>) {
+        if let Some(template) = template {
+            self.template(template);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Walking steps with what is in scope at each.
+
+use std::collections::HashMap;
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::Diagnostic;
+use runbook_core::expr::{Expr, ExprKind};
+use runbook_core::model::{Body, Confirm, Each, GradeLimits, Over, Retry, Step, WaitBody};
+
+use super::expr::{Checker, Own};
+use super::graph::{self, Edges};
+use super::scope::Parallel;
+use super::ty::{Fixed, Ty};
+use crate::walk;
+
+/// What steps at a place may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// Anything.
+    Free,
+    /// Only look: the word of the place.
+    Look(&'static str),
+}
+
+impl<'a> Checker<'a, '_> {
+    /// A list of steps; variables that it sets stay in scope.
+    pub(crate) fn list(&mut self, steps: &'a [Step], duty: Duty) {
+        for step in steps {
+            self.step(step, duty);
+        }
+    }
+
+    /// A list of steps with a scope of its own.
+    fn block(&mut self, steps: &'a [Step], duty: Duty) {
+        let mark = self.scope.mark();
+        self.list(steps, duty);
+        self.scope.leave(mark);
+    }
+
+    fn step(&mut self, step: &'a Step, duty: Duty) {
+        self.scope.inside.push(step);
+        let mark = self.scope.mark();
+        if let Some(each) = &step.each {
+            self.each(each);
+        }
+        self.optional(step.name.as_ref());
+        if let Some(when) = &step.when {
+            self.when(when);
+        }
+        for arg in [&step.every, &step.timeout, &step.expected_duration, &step.continue_on_error, &step.touches, &step.on].into_iter().flatten() {
+            self.arg(arg);
+        }
+        if let Some(Confirm::Type(word)) = &step.confirm {
+            self.template(word);
+        }
+        self.body(step, duty);
+        let own = Own { step };
+        for expr in &step.expect {
+            self.expr(expr, Some(&own));
+        }
+        if let Some(grade) = &step.grade {
+            self.expr(&grade.value, Some(&own));
+            match &grade.limits {
+                GradeLimits::By(by) => {
+                    self.expr(by, Some(&own));
+                }
+                GradeLimits::Inline { target, warning, critical, .. } => {
+                    [target, warning, critical].into_iter().for_each(|a| self.maybe(a.as_ref()));
+                }
+            }
+        }
+        if let Some(retry) = &step.retry {
+            self.retry(retry, &own);
+        }
+        self.rules(step, duty);
+        // What comes after the step may use its result.
+        self.scope.ran(step);
+        self.maybe(step.save.as_ref());
+        self.block(&step.undo, Duty::Free);
+        // Undoing is for later: nothing after this step can count on it.
+        step.undo.iter().for_each(|s| self.scope.not_ran(s));
+        self.block(&step.verify, Duty::Look("verify"));
+        self.scope.leave(mark);
+        self.scope.inside.pop();
+        if let Body::Set(vars) = &step.body
+            && step.each.is_none()
+        {
+            for (name, arg) in vars {
+                // Set again under a condition, it may be of either kind.
+                let ty = if step.when.is_some() || self.scope.local(&name.value).is_some() { Ty::Any } else { Ty::Written(arg) };
+                self.scope.add(&name.value, ty);
+            }
+        }
+    }
+
+    fn each(&mut self, each: &'a Each) {
+        let item = match &each.over {
+            Over::Expr(expr) => match self.expr(expr, None) {
+                Ty::Services => Ty::Service(None),
+                _ => Ty::Any,
+            },
+            Over::Literal(arg) => {
+                self.arg(arg);
+                Ty::Any
+            }
+        };
+        self.maybe(each.max_parallel.as_ref());
+        self.scope.add(&each.bind, item);
+    }
+
+    fn when(&mut self, when: &Expr) {
+        self.expr(when, None);
+        let mut depends = false;
+        when.walk(&mut |n| depends |= matches!(n.kind, ExprKind::Var(_) | ExprKind::Call(..)));
+        if !depends {
+            self.out.push(
+                Diagnostic::warning(Code::AlwaysTrue, when.span, "this condition depends on nothing, so it is always the same")
+                    .help("take it out, or name what it should depend on, such as `params.NAME`"),
+            );
+        }
+    }
+
+    fn retry(&mut self, retry: &'a Retry, own: &Own<'a>) {
+        for arg in [&retry.attempts, &retry.within, &retry.every, &retry.backoff, &retry.max_delay, &retry.jitter, &retry.successes] {
+            self.maybe(arg.as_ref());
+        }
+        for expr in &retry.give_up_when {
+            self.expr(expr, Some(own));
+        }
+    }
+
+    fn body(&mut self, step: &'a Step, duty: Duty) {
+        match &step.body {
+            Body::Module(call) => self.arg(&call.args),
+            Body::Block(block) => {
+                let mark = self.scope.mark();
+                self.list(&block.steps, duty);
+                let inner = self.scope.mark();
+                self.scope.add("error", Ty::Fixed(Fixed::Error));
+                self.list(&block.rescue, duty);
+                self.scope.leave(inner);
+                self.list(&block.always, duty);
+                self.scope.leave(mark);
+            }
+            Body::Parallel(children) => self.parallel(children, duty),
+            Body::Play { with, .. } => with.iter().for_each(|(_, a)| self.arg(a)),
+            Body::Set(vars) => vars.iter().for_each(|(_, a)| self.arg(a)),
+            Body::Ask(ask) => {
+                self.template(&ask.question);
+                self.maybe(ask.choices.as_ref());
+                self.maybe(ask.default.as_ref());
+            }
+            Body::Manual(t) | Body::Note(t) | Body::Fail(t) | Body::Stop(t) => self.template(t),
+            Body::Wait(WaitBody::For(a) | WaitBody::Until(a)) => self.arg(a),
+        }
+    }
+
+    fn parallel(&mut self, children: &'a [Step], duty: Duty) {
+        let mut owner: HashMap<&'a str, usize> = HashMap::new();
+        let mut siblings: HashMap<&'a str, usize> = HashMap::new();
+        for (i, child) in children.iter().enumerate() {
+            if let Some(id) = &child.id {
+                siblings.entry(&id.value).or_insert(i);
+            }
+            walk::each_step(std::slice::from_ref(child), &mut |s| {
+                if let Some(id) = &s.id {
+                    owner.entry(&id.value).or_insert(i);
+                }
+            });
+        }
+        let mut edges: Edges = vec![Vec::new(); children.len()];
+        for (i, child) in children.iter().enumerate() {
+            for need in &child.needs {
+                match siblings.get(need.value.as_str()) {
+                    Some(to) => edges[i].push((*to, need.span)),
+                    None => self.unknown_need(&need.value, need.span, &siblings),
+                }
+            }
+        }
+        let name = |i: usize| children[i].id.as_ref().map_or_else(|| children[i].body.word().to_owned(), |id| id.value.clone());
+        for cycle in graph::cycles(&edges) {
+            self.out.extend(graph::report(&cycle, &name, "needs", "take one of these out: none of the steps could start"));
+        }
+        let needs = edges.iter().map(|e| e.iter().map(|(to, _)| *to).collect()).collect();
+        self.scope.parallels.push(Parallel { owner, needs, current: 0 });
+        for (i, child) in children.iter().enumerate() {
+            if let Some(parallel) = self.scope.parallels.last_mut() {
+                parallel.current = i;
+            }
+            let mark = self.scope.mark();
+            self.step(child, duty);
+            self.scope.leave(mark);
+            // For its siblings it has not run, unless they need it.
+            self.scope.not_ran(child);
+        }
+        self.scope.parallels.pop();
+        self.scope.ran_all(children);
+    }
+
+    fn unknown_need(&mut self, id: &str, span: runbook_core::span::Span, siblings: &HashMap<&'a str, usize>) {
+        if self.lost.names.contains(id) {
+            return;
+        }
+        let mut names: Vec<&str> = siblings.keys().copied().collect();
+        names.sort_unstable();
+        let elsewhere = self.scope.ids.get(id).map(|k| k.span);
+        let mut diagnostic = match elsewhere {
+            Some(at) => Diagnostic::error(Code::UnknownStep, span, format!("`{id}` is no sibling in this `parallel`"))
+                .also(at, "the step")
+                .help("`needs` names children of the same `parallel`; steps before it have run anyway"),
+            None => Diagnostic::error(Code::UnknownStep, span, format!("there is no step `{id}` in this `parallel`")),
+        };
+        if elsewhere.is_none() {
+            diagnostic = match runbook_core::suggest::nearest(id, names.iter().copied()) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None if names.is_empty() => diagnostic.help("give the sibling an id"),
+                None => diagnostic.help(format!("its siblings are {}", names.join(", "))),
+            };
+        }
+        self.out.push(diagnostic);
+    }
+}

@@ -1,0 +1,119 @@
+//! Loading a playbook with everything it needs, and checking files without running them.
+
+use std::sync::Arc;
+
+use runbook_core::diagnostic::{Diagnostic, Severity};
+use runbook_core::model::Plan;
+use runbook_core::module::Registry;
+use runbook_core::span::SourceMap;
+use sha2::{Digest, Sha256};
+
+use crate::loader::Loader;
+use crate::session::Session;
+
+/// What may be chosen about loading.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The profile that is laid over the system.
+    pub profile: Option<String>,
+}
+
+/// A playbook that may run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The plan.
+    pub plan: Plan,
+    /// What is likely a mistake, in file order.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A playbook that may not run.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Every mistake that was found, warnings among them, in file order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that they point into.
+    pub sources: Arc<SourceMap>,
+}
+
+/// What checking files came to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Errors and warnings in file order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that they point into.
+    pub sources: Arc<SourceMap>,
+    /// The full names of the playbooks that were looked at.
+    pub playbooks: Vec<String>,
+}
+
+impl Checked {
+    /// Whether an error is among the diagnostics.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+}
+
+/// Loads a playbook by name (`stack-start`, `sonia/stack-start`) or path (ending in `.yaml`), with its system and everything it plays.
+///
+/// # Errors
+/// Every mistake of every file that it needs.
+pub fn load(loader: &dyn Loader, name: &str, registry: &Registry, options: &Options) -> Result<Loaded, Failed> {
+    let mut session = Session::new(loader, registry, options);
+    let root = session.find(name, None);
+    if let Some(root) = root.clone() {
+        session.read_playbook(root);
+    }
+    let diagnostics = session.check();
+    let sources = Arc::new(std::mem::take(&mut session.sources));
+    let root = root.map(|r| r.full_name).filter(|r| session.units.contains_key(r));
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    match root {
+        Some(root) if !failed => {
+            let digest = digest(&sources);
+            let plan = Plan { root, units: session.units, names: session.plays, sources, digest };
+            Ok(Loaded { plan, warnings: diagnostics })
+        }
+        _ => Err(Failed { diagnostics, sources }),
+    }
+}
+
+/// Checks playbooks by name or path, with everything they need. With no names, all of them.
+pub fn check_files(loader: &dyn Loader, names: &[String], registry: &Registry, options: &Options) -> Checked {
+    let mut session = Session::new(loader, registry, options);
+    let found = if names.is_empty() {
+        session.listing().to_vec()
+    } else {
+        names.iter().filter_map(|name| session.find(name, None)).collect()
+    };
+    let playbooks = found.iter().map(|f| f.full_name.clone()).collect();
+    for one in found {
+        session.read_playbook(one);
+    }
+    let diagnostics = session.check();
+    Checked { diagnostics, sources: Arc::new(session.sources), playbooks }
+}
+
+/// Checks one playbook by name or path.
+pub fn check_file(loader: &dyn Loader, name: &str, registry: &Registry, options: &Options) -> Checked {
+    check_files(loader, &[name.to_owned()], registry, options)
+}
+
+/// Checks every playbook of the project.
+pub fn check_all(loader: &dyn Loader, registry: &Registry, options: &Options) -> Checked {
+    check_files(loader, &[], registry, options)
+}
+
+/// SHA-256 over all texts with their names, in hexadecimal; the order in which they were read does not matter.
+fn digest(sources: &SourceMap) -> String {
+    let mut texts: Vec<(&str, &str)> = sources.iter().map(|(_, s)| (s.name.as_str(), &*s.text)).collect();
+    texts.sort_unstable();
+    let mut hash = Sha256::new();
+    for (name, text) in texts {
+        for part in [name, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}

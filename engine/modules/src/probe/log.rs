@@ -1,0 +1,324 @@
+//! `log`: what logs say.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use regex::bytes::{Regex, RegexBuilder};
+use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::value::{Time, parse_duration, parse_time};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::support::args::OneOrMany;
+use crate::support::blocking::{Stop, blocking};
+use crate::support::globs::{expand, is_pattern};
+use crate::support::log_scan::{FileOut, Found, Match, Wanted};
+use crate::support::paths::{fault, is_missing, resolve, tidy};
+use crate::support::stamps::Stamps;
+
+pub(crate) struct Log;
+
+/// Looks for lines in logs, and counts them.
+///
+/// Without `expect` the step is ok if a line matches the `pattern`, or, without a pattern, if there is a log. To ask that nothing matches,
+/// write `expect: count == 0`.
+///
+/// `path` may name several candidates and use wildcards; those that exist are read, `files` says which, `missing` which are not there.
+/// If none exists the step fails, since "no error in the log" and "no log" are not the same; `missing_ok: true` makes it a result of 0 lines.
+///
+/// All of these limits hold together: `from_offset`, `tail`, `since`, `until`, `pattern`, `ignore`. Lines without a time, such as those of a
+/// traceback, belong to the line before. Times are understood in the usual forms: `2026-02-15T14:23:45Z`, `2026-02-15 14:23:45,123`,
+/// `2026/02/15 14:23:45`, `15/Feb/2026:14:23:45 +0000`, `Feb 15 14:23:45`, seconds or milliseconds since 1970. If a file has no such time,
+/// `since` and `until` cannot be told and the step says so.
+///
+/// What was written since an earlier look: give that step's `offsets` as `from_offset`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Args {
+    /// The log, or several; relative paths start at the project root. `*`, `?`, `[ab]`, `{a,b}` and `**` stand for names.
+    path: OneOrMany,
+    /// A regular expression that a line must match to count. Default: none, and every line counts.
+    #[serde(default)]
+    #[schemars(extend("format" = "regex"))]
+    pattern: Option<String>,
+    /// Whether upper and lower case are the same in `pattern` and `ignore`. Default: false.
+    #[serde(default)]
+    case_insensitive: bool,
+    /// A regular expression; lines that match it do not count. Default: none.
+    #[serde(default)]
+    #[schemars(extend("format" = "regex"))]
+    ignore: Option<String>,
+    /// Look only at the last so many lines of each file. Default: all.
+    #[serde(default)]
+    tail: Option<u64>,
+    /// Count only lines from this time on: a time, or a duration such as `15m` for that long ago. Default: all.
+    #[serde(default)]
+    since: Option<Moment>,
+    /// Count only lines up to this time: a time, or a duration for that long ago. Default: all.
+    #[serde(default)]
+    until: Option<Moment>,
+    /// Where to begin in bytes: a number for every file, or a map from path to number as in the result's `offsets`. A file that is
+    /// shorter was rotated and is read from its start. Default: 0.
+    #[serde(default)]
+    from_offset: FromOffset,
+    /// The zone of times that name none: `UTC`, `local`, or a name such as `Europe/Paris`. Default: `UTC`.
+    #[serde(default = "utc")]
+    timezone: String,
+    /// The number of lines before and after each match to give with it, at most 50. Default: 0.
+    #[serde(default)]
+    #[schemars(range(max = 50))]
+    context: u32,
+    /// The most lines to give; the last ones are given, all are counted. At most 10000. Default: 100.
+    #[serde(default = "hundred")]
+    #[schemars(range(max = 10_000))]
+    max_lines: u32,
+    /// Whether it is fine if none of the logs exists. Default: false.
+    #[serde(default)]
+    missing_ok: bool,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+/// A moment, or how long ago it was.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    At(Timestamp),
+    Ago(SignedDuration),
+}
+
+impl Moment {
+    fn resolve(self, now: Timestamp) -> Timestamp {
+        match self {
+            Moment::At(t) => t,
+            Moment::Ago(d) => now.checked_sub(d).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let found = parse_duration(&text).map(Moment::Ago).or_else(|| parse_time(&text).map(Moment::At));
+        found.ok_or_else(|| de::Error::custom(format!("expected a duration such as `15m` or a time such as `2026-02-15T14:23:45Z`, found {text:?}")))
+    }
+}
+
+impl JsonSchema for Moment {
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string", "format": "duration" }, { "type": "string", "format": "date-time" }] })
+    }
+}
+
+/// Where to begin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum FromOffset {
+    All(u64),
+    Each(BTreeMap<String, u64>),
+}
+
+impl Default for FromOffset {
+    fn default() -> Self {
+        FromOffset::All(0)
+    }
+}
+
+impl JsonSchema for FromOffset {
+    fn schema_name() -> Cow<'static, str> {
+        "FromOffset".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": 0 },
+                { "type": "object", "additionalProperties": { "type": "integer", "minimum": 0 } },
+            ]
+        })
+    }
+}
+
+/// What the logs say.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Out {
+    /// The files that were read.
+    files: Vec<FileOut>,
+    /// The paths and wildcards that stand for nothing.
+    missing: Vec<String>,
+    /// The number of lines that count.
+    count: u64,
+    /// The last `max_lines` of them, at most 4096 bytes of each.
+    lines: Vec<String>,
+    /// The same lines with all that is known of them; empty without a pattern.
+    matches: Vec<Match>,
+    /// Whether more lines count than are given.
+    truncated: bool,
+    /// The earliest time of a line that counts; null if none has one.
+    first_time: Option<Time>,
+    /// The latest time of a line that counts; null if none has one.
+    last_time: Option<Time>,
+    /// Where the next look can begin in each file, in bytes: give it as `from_offset`.
+    offsets: BTreeMap<String, u64>,
+    /// The pattern that was looked for; null if there was none.
+    pattern: Option<String>,
+    /// Why nothing was read, such as `no such file: logs/api.log`; null if something was.
+    error: Option<String>,
+}
+
+impl Probe for Log {
+    const NAME: &'static str = "log";
+    const MAIN: Option<&'static str> = Some("path");
+    const VERDICT: &'static str = "pattern is none or count > 0";
+    const SAYS: &'static str = "{{ count }} lines";
+    const COLUMNS: &'static [&'static str] = &["count"];
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            title: "No errors in the last hour",
+            yaml: "log:\n  path: logs/api.log\n  pattern: '\\b(ERROR|CRITICAL)\\b'\n  since: 1h\nexpect: count == 0\n",
+            runs: false,
+        },
+        Example {
+            title: "Whichever of the candidates exists",
+            yaml: "log:\n  path: [logs/gateway.out.log, logs/gateway.err.log, logs/gateway.log]\n  pattern: Uvicorn running on (?P<url>\\S+)\n  tail: 200\n",
+            runs: false,
+        },
+        Example { title: "The last lines of all logs", yaml: "log: { path: 'logs/**/*.log', tail: 50, missing_ok: true }\n", runs: true },
+        Example {
+            title: "What was written since a step named `before` looked",
+            yaml: "log:\n  path: logs/api.log\n  from_offset: \"{{ steps.before.offsets }}\"\n  pattern: error\n  case_insensitive: true\n  context: 2\nexpect: count == 0\n",
+            runs: false,
+        },
+    ];
+    type Args = Args;
+    type Out = Out;
+
+    fn touches(args: &Args) -> Touches {
+        // Of a pattern the part before the first wildcard is what it can lie in.
+        let plain = |p: &String| tidy(p).iter().take_while(|part| !is_pattern(&part.to_string_lossy())).collect::<PathBuf>();
+        Touches::reads(args.path.0.iter().map(|p| Resource::file(plain(p))))
+    }
+
+    async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
+        let now = cx.now();
+        let wanted = Wanted {
+            pattern: regex("pattern", args.pattern.as_deref(), args.case_insensitive)?,
+            ignore: regex("ignore", args.ignore.as_deref(), args.case_insensitive)?,
+            since: args.since.map(|m| m.resolve(now)),
+            until: args.until.map(|m| m.resolve(now)),
+            tail: args.tail,
+            context: args.context.min(50) as usize,
+            keep: args.max_lines.min(10_000) as usize,
+        };
+        let stamps = Stamps::new(zone(&args.timezone)?, now).map_err(|e| Fault::cannot_tell(e.to_string()))?;
+        let places = args.path.0.iter().map(|p| Ok((p.clone(), resolve(cx, "path", p)?))).collect::<Result<Vec<_>, Fault>>()?;
+        let from = match &args.from_offset {
+            FromOffset::All(n) => FromOffset::All(*n),
+            FromOffset::Each(map) => FromOffset::Each(map.iter().map(|(p, n)| (cx.resolve(tidy(p)).display().to_string(), *n)).collect()),
+        };
+        let (pattern, missing_ok) = (args.pattern.clone(), args.missing_ok);
+        blocking(cx.timeout, move |stop| look(&places, &from, Found::new(wanted, stamps), pattern, missing_ok, stop)).await
+    }
+}
+
+fn regex(argument: &str, text: Option<&str>, case_insensitive: bool) -> Result<Option<Regex>, Fault> {
+    let build = |t| RegexBuilder::new(t).case_insensitive(case_insensitive).build();
+    text.map(build).transpose().map_err(|e| Fault::invalid(argument, e.to_string()))
+}
+
+fn zone(name: &str) -> Result<TimeZone, Fault> {
+    match name {
+        "UTC" => Ok(TimeZone::UTC),
+        "local" => Ok(TimeZone::system()),
+        other => TimeZone::get(other).map_err(|_| Fault::invalid("timezone", format!("there is no time zone {other:?}; write `UTC`, `local` or a name such as `Europe/Paris`"))),
+    }
+}
+
+fn look(
+    places: &[(String, PathBuf)],
+    from: &FromOffset,
+    mut found: Found,
+    pattern: Option<String>,
+    missing_ok: bool,
+    stop: &Stop,
+) -> Result<Out, Fault> {
+    let mut out = Out { pattern, ..Out::default() };
+    for path in candidates(places, &mut out.missing)? {
+        let start = match from {
+            FromOffset::All(n) => *n,
+            FromOffset::Each(map) => map.get(&path.display().to_string()).copied().unwrap_or(0),
+        };
+        found.read(&path, start, stop)?;
+    }
+    if found.files.is_empty() {
+        let message = format!("no such file: {}", out.missing.join(", "));
+        out.error = Some(message.clone());
+        return if missing_ok { Ok(out) } else { Err(Fault::unmet_with(message, out)) };
+    }
+    out.offsets = found.files.iter().map(|f| (f.path.clone(), f.end_offset)).collect();
+    out.files = found.files;
+    out.count = found.count;
+    out.truncated = found.count > found.kept.len() as u64;
+    (out.first_time, out.last_time) = (found.first.map(Time), found.last.map(Time));
+    out.lines = found.kept.iter().map(|m| m.text.clone()).collect();
+    if out.pattern.is_some() {
+        out.matches = found.kept.into();
+    }
+    Ok(out)
+}
+
+/// The files that exist, each once, and what stands for nothing.
+fn candidates(places: &[(String, PathBuf)], missing: &mut Vec<String>) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    let mut seen = Vec::new();
+    for (written, path) in places {
+        let before = files.len();
+        let wild = is_pattern(written) && !path.exists();
+        let options = if wild { expand("path", path)? } else { vec![path.clone()] };
+        let mut any = false;
+        for option in options {
+            let meta = match std::fs::metadata(&option) {
+                Ok(meta) => meta,
+                Err(e) if is_missing(&e) => continue,
+                Err(e) => return Err(fault(&option, &e)),
+            };
+            if !meta.is_file() {
+                if wild {
+                    continue;
+                }
+                return Err(Fault::unmet(format!("{} is not a regular file", option.display())));
+            }
+            any = true;
+            let identity = (meta.dev(), meta.ino());
+            if !seen.contains(&identity) {
+                seen.push(identity);
+                files.push(option);
+            }
+        }
+        if files.len() == before && !any {
+            missing.push(written.clone());
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

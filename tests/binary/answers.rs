@@ -1,0 +1,60 @@
+//! Answers without a terminal: flags, and exit 7 with the way to answer.
+
+use crate::harness::Workspace;
+
+fn project() -> Workspace {
+    let workspace = Workspace::with(
+        "ask",
+        "playbook: x\nsteps:\n  - { id: who, ask: { question: \"Who?\", type: choice, choices: [a, b] } }\n  - { id: go, file.write: { path: out.txt, content: \"{{ steps.who.answer }}\" }, confirm: true }\n  - { id: wipe, file.delete: out.txt }\n",
+    );
+    workspace.write("playbooks/manual.yaml", "playbook: x\nsteps:\n  - { id: look, manual: Look at it }\n");
+    workspace
+}
+
+#[test]
+fn a_missing_answer_exits_7_and_names_the_flag() {
+    let workspace = project();
+    let out = workspace.run(&["play", "ask"]).expect(7);
+    assert!(out.stdout.contains("--answer who=VALUE"), "{}", out.stdout);
+    let out = workspace.run(&["play", "ask", "--answer", "who=a"]).expect(7);
+    assert!(out.stdout.contains("--yes"), "{}", out.stdout);
+    assert!(!workspace.path("out.txt").exists());
+}
+
+#[test]
+fn yes_confirms_changes_but_not_what_destroys() {
+    let workspace = project();
+    let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes"]).expect(7);
+    assert!(out.stdout.contains("--confirm wipe=wipe"), "{}", out.stdout);
+    assert!(workspace.path("out.txt").exists());
+    workspace.run(&["play", "ask", "--answer", "who=a", "--yes", "--confirm", "wipe=wipe"]).expect(0);
+    assert!(!workspace.path("out.txt").exists());
+}
+
+#[test]
+fn no_is_declined_and_a_wrong_word_is_refused() {
+    let workspace = project();
+    workspace.run(&["play", "ask", "--answer", "who=a", "--answer", "go=no"]).expect(6);
+    let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes", "--confirm", "wipe=other"]).expect(4);
+    assert!(out.stdout.contains("does not match"), "{}", out.stdout);
+    assert!(workspace.path("out.txt").exists());
+}
+
+#[test]
+fn an_answer_that_does_not_fit_or_is_not_asked_for_is_told() {
+    let workspace = project();
+    let out = workspace.run(&["play", "ask", "--answer", "who=z"]).expect(4);
+    assert!(out.stdout.contains("not one of a, b"), "{}", out.stdout);
+    let out = workspace.run(&["play", "manual", "--answer", "look=done: seen", "--answer", "other=1"]).expect(0);
+    assert!(out.stderr.contains("`other` was not asked for"), "{}", out.stderr);
+}
+
+#[test]
+fn json_never_asks_and_every_line_parses() {
+    let workspace = project();
+    let out = workspace.run(&["--json", "play", "ask"]).expect(7);
+    let events = out.events();
+    assert_eq!(events.first().unwrap()["event"], "run_started");
+    assert_eq!(events.last().unwrap()["event"], "run_finished");
+    assert_eq!(events.last().unwrap()["exit_code"], 7);
+}

@@ -1,0 +1,9 @@
+//! The real binary, run as an operator runs it.
+
+mod answers;
+mod bad_input;
+mod commands;
+mod generated;
+mod journals;
+mod signals;
+mod stack;
