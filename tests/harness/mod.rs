@@ -3,10 +3,10 @@
 mod walker;
 mod workspace;
 
-pub use walker::{Walk, Walked, answer, done, fails, unmet};
-pub use workspace::{Output, Workspace};
+pub(crate) use walker::{Walk, Walked, answer, done, fails, unmet};
+pub(crate) use workspace::{Output, Workspace};
 
 mod processes;
 
-pub use processes::{alive, descendants, kill, send, wait_until};
-pub use workspace::finish;
+pub(crate) use processes::{alive, descendants, kill, send, wait_until};
+pub(crate) use workspace::finish;

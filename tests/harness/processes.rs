@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// Waits until something holds; a minute without it fails the test.
 #[track_caller]
-pub fn wait_until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(60), "it did not come to hold within a minute");
@@ -22,12 +22,12 @@ fn stat(pid: u32) -> Option<(char, u32)> {
 }
 
 /// Whether a process lives; a zombie does not.
-pub fn alive(pid: u32) -> bool {
+pub(crate) fn alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
 /// Everything below a process.
-pub fn descendants(pid: u32) -> Vec<u32> {
+pub(crate) fn descendants(pid: u32) -> Vec<u32> {
     let all: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .unwrap()
         .flatten()
@@ -37,19 +37,20 @@ pub fn descendants(pid: u32) -> Vec<u32> {
     let mut family = vec![pid];
     let mut i = 0;
     while i < family.len() {
-        family.extend(all.iter().filter(|(_, parent)| *parent == family[i]).map(|(pid, _)| *pid));
+        let parent = family[i];
+        family.extend(all.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
         i += 1;
     }
     family.split_off(1)
 }
 
 /// Sends a signal to a process of this test's own.
-pub fn send(pid: u32, signal: Signal) {
+pub(crate) fn send(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
 }
 
 /// Kills a process of this test's own, if it still lives.
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     if pid > 1 && alive(pid) {
         let _ = kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL);
     }

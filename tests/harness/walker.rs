@@ -11,7 +11,7 @@ use runbook_runtime::{Inputs, RunResult};
 
 /// A playbook with the world it is walked in.
 #[derive(Default)]
-pub struct Walk {
+pub(crate) struct Walk {
     files: Vec<(String, String)>,
     rules: Vec<Scripted>,
     answers: Vec<(String, String)>,
@@ -21,63 +21,65 @@ pub struct Walk {
 }
 
 /// What a walk left.
-pub struct Walked {
+pub(crate) struct Walked {
     /// What the run came to.
-    pub result: RunResult,
+    pub(crate) result: RunResult,
     /// The world, with its calls, questions and events.
-    pub world: ScriptedWorld,
+    pub(crate) world: ScriptedWorld,
+    /// How much virtual time passed.
+    pub(crate) elapsed: jiff::SignedDuration,
 }
 
 impl Walk {
     /// A playbook called `test`.
-    pub fn new(text: &str) -> Walk {
-        Walk { files: vec![("test.yaml".into(), text.into())], ..Walk::default() }
+    pub(crate) fn new(text: &str) -> Walk {
+        Walk { files: vec![("playbooks/test.yaml".into(), text.into())], ..Walk::default() }
     }
 
     /// A playbook called `test` with these steps.
-    pub fn steps(steps: &str) -> Walk {
+    pub(crate) fn steps(steps: &str) -> Walk {
         Walk::new(&format!("playbook: A test\nsteps:\n{steps}"))
     }
 
     /// Another file.
-    pub fn file(mut self, name: &str, text: &str) -> Walk {
-        self.files.push((name.into(), text.into()));
+    pub(crate) fn file(mut self, name: &str, text: &str) -> Walk {
+        self.files.push((format!("playbooks/{name}"), text.into()));
         self
     }
 
     /// What a module comes to.
-    pub fn rule(mut self, rule: Scripted) -> Walk {
+    pub(crate) fn rule(mut self, rule: Scripted) -> Walk {
         self.rules.push(rule);
         self
     }
 
     /// An answer to a question.
-    pub fn answer(mut self, id: &str, text: &str) -> Walk {
+    pub(crate) fn answer(mut self, id: &str, text: &str) -> Walk {
         self.answers.push((id.into(), text.into()));
         self
     }
 
     /// A parameter.
-    pub fn param(mut self, name: &str, text: &str) -> Walk {
+    pub(crate) fn param(mut self, name: &str, text: &str) -> Walk {
         self.params.push((name.into(), text.into()));
         self
     }
 
     /// An environment variable.
-    pub fn env(mut self, name: &str, text: &str) -> Walk {
+    pub(crate) fn env(mut self, name: &str, text: &str) -> Walk {
         self.env.push((name.into(), text.into()));
         self
     }
 
     /// Asks the run to stop after so long.
-    pub fn stop_after(mut self, after: jiff::SignedDuration, reason: StopReason) -> Walk {
+    pub(crate) fn stop_after(mut self, after: jiff::SignedDuration, reason: StopReason) -> Walk {
         self.stop = Some((after, reason));
         self
     }
 
     /// Walks it; mistakes in the playbook or its parameters fail the test.
     #[track_caller]
-    pub fn go(self) -> Walked {
+    pub(crate) fn go(self) -> Walked {
         match self.attempt() {
             Ok(walked) => walked,
             Err(mistakes) => panic!("{}", mistakes.join("\n")),
@@ -85,7 +87,7 @@ impl Walk {
     }
 
     /// Walks it, or gives the mistakes that keep it from being walked.
-    pub fn attempt(self) -> Result<Walked, Vec<String>> {
+    pub(crate) fn attempt(self) -> Result<Walked, Vec<String>> {
         let registry = runbook_modules::builtins();
         let loader = MemoryLoader::new(self.files);
         let loaded = runbook_lang::load(&loader, "test", &registry, &runbook_lang::Options::default()).map_err(|failed| {
@@ -120,19 +122,20 @@ impl Walk {
                 program: "/bin/runbook".into(),
             };
             let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
-            Ok(Walked { result, world })
+            let elapsed = world.elapsed();
+            Ok(Walked { result, world, elapsed })
         })
     }
 }
 
 impl Walked {
     /// Each finished step that is no group of passes: its label and its outcome, in the order they ended.
-    pub fn steps(&self) -> Vec<String> {
+    pub(crate) fn steps(&self) -> Vec<String> {
         self.finished().into_iter().map(|(label, outcome, _)| format!("{label} {}", outcome.word())).collect()
     }
 
     /// Label, outcome and message of every finished step.
-    pub fn finished(&self) -> Vec<(String, Outcome, String)> {
+    pub(crate) fn finished(&self) -> Vec<(String, Outcome, String)> {
         let events = self.world.events.lock().unwrap();
         events
             .iter()
@@ -153,45 +156,45 @@ impl Walked {
 
     /// The message of the step with this label.
     #[track_caller]
-    pub fn message(&self, label: &str) -> String {
+    pub(crate) fn message(&self, label: &str) -> String {
         let finished = self.finished();
         let found = finished.iter().rev().find(|(l, _, _)| l == label);
         found.unwrap_or_else(|| panic!("no step {label} in {finished:?}")).2.clone()
     }
 
     /// The texts of notes, in order.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let events = self.world.events.lock().unwrap();
         events.iter().filter_map(|e| if let Event::Note { text, .. } = e { Some(text.clone()) } else { None }).collect()
     }
 
     /// The modules that were called, in order.
-    pub fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.world.calls.lock().unwrap().iter().map(|c| c.module.clone()).collect()
     }
 
     /// The last event.
-    pub fn end(&self) -> Event {
+    pub(crate) fn end(&self) -> Event {
         self.world.events.lock().unwrap().last().unwrap().clone()
     }
 }
 
 /// A result with these fields.
-pub fn done<K: Into<String>>(fields: impl IntoIterator<Item = (K, Value)>) -> Answer {
+pub(crate) fn done<K: Into<String>>(fields: impl IntoIterator<Item = (K, Value)>) -> Answer {
     Answer::Done { result: Value::map(fields), changed: false }
 }
 
 /// Looked, and the answer is no.
-pub fn unmet(message: &str) -> Answer {
+pub(crate) fn unmet(message: &str) -> Answer {
     Answer::Unmet { message: message.into(), result: Value::Null }
 }
 
 /// A module that fails each time.
-pub fn fails(module: &str, message: &str) -> Scripted {
+pub(crate) fn fails(module: &str, message: &str) -> Scripted {
     Scripted::gives::<String>(module, []).in_turn([unmet(message)])
 }
 
 /// A module that changes something each time.
-pub fn answer(module: &str, changed: bool) -> Scripted {
+pub(crate) fn answer(module: &str, changed: bool) -> Scripted {
     Scripted::gives::<String>(module, []).in_turn([Answer::Done { result: Value::map::<String>([]), changed }])
 }

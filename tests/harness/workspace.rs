@@ -4,62 +4,62 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A fresh project folder; removed when dropped.
-pub struct Workspace {
+pub(crate) struct Workspace {
     folder: tempfile::TempDir,
 }
 
 /// What the program left.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// The exit code; 128 and the signal if one ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Workspace {
     /// An empty project.
-    pub fn new() -> Workspace {
+    pub(crate) fn new() -> Workspace {
         let folder = tempfile::Builder::new().prefix("runbook-test-").tempdir().unwrap();
         std::fs::create_dir(folder.path().join("playbooks")).unwrap();
         Workspace { folder }
     }
 
     /// A project with the shipped playbooks.
-    pub fn shipped() -> Workspace {
+    pub(crate) fn shipped() -> Workspace {
         let workspace = Workspace::new();
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks"), &workspace.path("playbooks"));
         workspace
     }
 
     /// A project with one playbook.
-    pub fn with(name: &str, text: &str) -> Workspace {
+    pub(crate) fn with(name: &str, text: &str) -> Workspace {
         let workspace = Workspace::new();
         workspace.write(&format!("playbooks/{name}.yaml"), text);
         workspace
     }
 
     /// A path in the project.
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
     /// Writes a file of the project.
-    pub fn write(&self, relative: &str, text: &str) {
+    pub(crate) fn write(&self, relative: &str, text: &str) {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Reads a file of the project.
-    pub fn read(&self, relative: &str) -> String {
+    pub(crate) fn read(&self, relative: &str) -> String {
         std::fs::read_to_string(self.path(relative)).unwrap()
     }
 
     /// The program, ready to be run in the project with a clean environment.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
         command
             .args(args)
@@ -75,12 +75,12 @@ impl Workspace {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         finish(self.command(args))
     }
 
     /// The text with what differs from run to run replaced: run ids, times, durations, this folder.
-    pub fn stable(&self, text: &str) -> String {
+    pub(crate) fn stable(&self, text: &str) -> String {
         let text = text.replace(&*self.folder.path().to_string_lossy(), "{project}");
         let text = regex(r"\d{8}-\d{6}-[0-9a-f]{6}", &text, "{run}");
         let text = regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)?", &text, "{time}");
@@ -93,7 +93,7 @@ fn regex(pattern: &str, text: &str, with: &str) -> String {
 }
 
 /// Runs a command to its end.
-pub fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(mut command: Command) -> Output {
     let output = command.output().unwrap();
     let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
     Output {
@@ -105,18 +105,18 @@ pub fn finish(mut command: Command) -> Output {
 
 impl Output {
     /// The records of a `--json` run.
-    pub fn events(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 
     /// The records of one kind.
-    pub fn events_of(&self, kind: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn events_of(&self, kind: &str) -> Vec<serde_json::Value> {
         self.events().into_iter().filter(|e| e["event"] == kind).collect()
     }
 
     /// Fails the test unless the exit code is this.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Output {
+    pub(crate) fn expect(self, code: i32) -> Output {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }

@@ -60,7 +60,7 @@ fn a_group_has_a_time_limit_and_a_retry_like_one_step() {
     .rule(slow)
     .go();
     assert_eq!(walked.message("group"), "timed out after 5s");
-    assert_eq!(walked.world.elapsed().as_secs(), 11);
+    assert_eq!(walked.elapsed.as_secs(), 11);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn dependencies_run_at_the_same_time_as_far_as_they_can() {
     assert_eq!(paths(&walked)[0], "/eva");
     assert_eq!(paths(&walked)[3], "/gateway");
     // eva, then memory and router together, then the gateway: the critical path, not the sum.
-    assert_eq!(walked.world.elapsed(), second * 3);
+    assert_eq!(walked.elapsed, second * 3);
     let runbook_core::event::Event::RunFinished { critical_path: Some(path), .. } = walked.end() else { panic!("a path") };
     assert_eq!(path.steps.first().map(String::as_str), Some("eva"));
     assert_eq!(path.steps.last().map(String::as_str), Some("gateway"));
@@ -90,29 +90,36 @@ fn items_of_a_map_have_their_key_and_results_are_keyed() {
         "
   - id: each
     for_each: { a: { port: 1 }, b: { port: 2 } }
-    set: { seen: \"{{ item.id }}{{ item.port }}\" }
-  - note: \"{{ steps.each.items.b.seen }} {{ steps.each.items | length }}\"
+    file: \"/{{ item.id }}{{ item.port }}\"
+  - note: \"{{ steps.each.items.b.kind }} {{ steps.each.items | length }}\"
 ",
     )
+    .rule(Scripted::gives("file", [("exists", Value::Bool(true)), ("kind", Value::str("second"))]).with("path", Value::str("/b2")))
+    .rule(Scripted::gives("file", [("exists", Value::Bool(true))]))
     .go();
-    assert_eq!(walked.notes(), ["b2 2"]);
+    assert_eq!(walked.notes(), ["second 2"]);
 }
 
 #[test]
 fn inside_an_id_means_the_pass_and_outside_its_items() {
+    let file = |path: &str| {
+        Scripted::gives("file", [("exists", Value::Bool(true)), ("path", Value::str(path))]).with("path", Value::str(path))
+    };
     let walked = Walk::steps(
         "
   - for_each: [1, 2]
-    as: n
+    as: k
     block:
       - id: inner
-        set: { x: \"{{ n * 10 }}\" }
-      - note: \"{{ steps.inner.x }}\"
-  - note: \"{{ steps.inner.items | map(attribute='x') | join(',') }}\"
+        file: \"/{{ k }}\"
+      - note: \"{{ steps.inner.path }}\"
+  - note: \"{{ steps.inner.items | map(attribute='path') | join(',') }}\"
 ",
     )
+    .rule(file("/1"))
+    .rule(file("/2"))
     .go();
-    assert_eq!(walked.notes(), ["10", "20", "10,20"]);
+    assert_eq!(walked.notes(), ["/1", "/2", "/1,/2"]);
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn max_parallel_bounds_a_list() {
     let steps = |n: &str| format!("\n  - for_each: [1, 2, 3, 4]\n    max_parallel: {n}\n    file: \"/{{{{ item }}}}\"\n");
     for (n, seconds) in [("1", 4), ("2", 2), ("4", 1)] {
         let walked = Walk::steps(&steps(n)).rule(Scripted::gives("file", [("exists", Value::Bool(true))]).taking(second)).go();
-        assert_eq!(walked.world.elapsed().as_secs(), seconds, "{n}");
+        assert_eq!(walked.elapsed.as_secs(), seconds, "{n}");
     }
 }
 

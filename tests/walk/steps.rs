@@ -95,8 +95,16 @@ fn when_false_skips_with_its_reason_and_fields_are_null() {
 
 #[test]
 fn comparing_kinds_is_an_error_with_its_place() {
-    let walked = Walk::steps("\n  - set: { n: \"5\" }\n  - id: a\n    when: n > 3\n    note: x\n").go();
-    assert_eq!(walked.message("a"), "a string cannot be compared with a number (test.yaml:6:11)");
+    let walked = Walk::steps("\n  - id: f\n    file: /x\n  - id: a\n    when: steps.f.matches > 3\n    note: x\n")
+        .rule(Scripted::gives("file", [("exists", Value::Bool(true)), ("matches", Value::str("5"))]))
+        .attempt();
+    match walked {
+        Ok(walked) => assert!(walked.message("a").contains("cannot be compared with a number"), "{}", walked.message("a")),
+        Err(mistakes) => assert!(mistakes[0].contains("E0505"), "{mistakes:?}"),
+    }
+    // Known before anything runs: told before anything runs.
+    let mistakes = Walk::steps("\n  - set: { n: \"5\" }\n  - id: a\n    when: n > 3\n    note: x\n").attempt().map(|_| ()).expect_err("refused");
+    assert!(mistakes[0].contains("test.yaml:6:11 E0505"), "{mistakes:?}");
 }
 
 #[test]
@@ -252,7 +260,7 @@ steps:
 #[test]
 fn waiting_is_virtual() {
     let walked = Walk::steps("\n  - wait: 2h\n  - wait: { until: \"{{ now() + 1h }}\" }\n").go();
-    assert_eq!(walked.world.elapsed().as_secs(), 3 * 3600);
+    assert_eq!(walked.elapsed.as_secs(), 3 * 3600);
 }
 
 #[test]
@@ -262,7 +270,7 @@ fn a_timeout_of_a_module_is_a_failure_that_says_so() {
         .rule(http(200).taking(SignedDuration::from_secs(60)))
         .go();
     assert_eq!(walked.message("a"), "timed out after 5s");
-    assert_eq!(walked.world.elapsed().as_secs(), 5);
+    assert_eq!(walked.elapsed.as_secs(), 5);
 }
 
 #[test]

@@ -13,12 +13,19 @@ mod load;
 mod loader;
 mod overlay;
 mod scalar;
+pub mod schema;
 mod session;
 mod syntax;
 mod text;
 mod textmap;
 mod walk;
 mod yaml;
+
+#[cfg(test)]
+mod load_tests;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod testing;
 
 pub use allow::Allow;
 pub use index::{Listed, PlaybookKind, index};

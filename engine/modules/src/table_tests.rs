@@ -16,16 +16,6 @@ use crate::{builtins, entries};
 const RESERVED: &[&str] =
     &["outcome", "changed", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
 
-/// Fields that bear such a name all the same: reachable in `expect` as they are, and elsewhere only as `steps.<id>`'s own. None should be added.
-const SHADOWED: &[(&str, &str)] = &[
-    ("command", "duration"),
-    ("pid_file", "started_at"),
-    ("service", "started_at"),
-    ("service.restart", "started_at"),
-    ("service.start", "started_at"),
-    ("shell", "duration"),
-];
-
 /// Keys of a step that are not its body.
 const COMMON: &[&str] = &[
     "id", "name", "tags", "links", "when", "for_each", "as", "order", "max_parallel", "needs", "every", "expect", "severity", "grade",
@@ -100,7 +90,7 @@ fn schemas_are_closed_and_every_field_is_described() {
             problems.push(format!("the main argument `{main}` is no argument"));
         }
         for field in e.result_fields() {
-            if RESERVED.contains(&field) && !SHADOWED.contains(&(&*e.name, field)) {
+            if RESERVED.contains(&field) {
                 problems.push(format!("the result's field `{field}` is a name that `steps.<id>` keeps for itself"));
             }
         }

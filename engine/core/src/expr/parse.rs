@@ -17,6 +17,9 @@ const MAX_EXPRESSION: usize = 8 * 1024;
 /// The deepest run of prefix operators and brackets that is handed to the parser, which recurses on them.
 const MAX_NESTING: usize = 100;
 
+/// The most operators, dots, filters and brackets of one expression: the tree leans on them, and walking it recurses.
+const MAX_OPERATORS: usize = 250;
+
 /// Names whose entries may hold a hyphen after a dot: `steps.start-db`, `services.api-gateway`.
 const HYPHENATED: &[&str] = &["steps", "services", "thresholds", "contacts", "hosts"];
 
@@ -78,8 +81,15 @@ fn prepare(text: &str) -> Result<Prepared, SyntaxError> {
     let mut i = 0;
     let mut run = 0;
     let mut open = 0usize;
+    let mut operators = 0usize;
     while i < bytes.len() {
         let b = bytes[i];
+        operators += usize::from(b"+-*/%~|.<>=!([{".contains(&b));
+        if operators > MAX_OPERATORS {
+            let message = format!("the expression has more than {MAX_OPERATORS} operators");
+            let help = Some("give its parts names under `vars` or `set`".to_owned());
+            return Err(SyntaxError { message, range: i as u32..i as u32 + 1, help });
+        }
         if matches!(b, b'-' | b'(' | b'[' | b'{' | b'!') || text[i..].starts_with("not ") {
             run += 1;
         } else if !b.is_ascii_whitespace() && !text[i..].starts_with("ot ") && !text[i..].starts_with("t ") {
@@ -126,6 +136,7 @@ fn prepare(text: &str) -> Result<Prepared, SyntaxError> {
                 while i < bytes.len() && (bytes[i].is_ascii_alphanumeric() || bytes[i] == b'_') {
                     i += 1;
                 }
+                operators += usize::from(matches!(&text[start..i], "and" | "or" | "not" | "is" | "in" | "if"));
                 let after_dot = start > 0 && bytes[start - 1] == b'.';
                 if !after_dot && HYPHENATED.contains(&&text[start..i]) && bytes.get(i) == Some(&b'.') {
                     i += 1;
@@ -191,91 +202,23 @@ impl Convert<'_> {
     fn node(&self, expr: &mj::Expr<'_>) -> Result<ExprNode, SyntaxError> {
         let span = expr.span();
         let mut range = span.start_offset..span.end_offset;
+        // Each form has a function of its own, so that one level of the tree costs little stack.
         let kind = match expr {
-            mj::Expr::Var(v) => match self.prepared.literals.get(&range.start) {
-                Some(value) => ExprKind::Const(value.clone()),
-                None => match v.id {
-                    "null" => ExprKind::Const(Value::Null),
-                    id => ExprKind::Var(id.to_owned()),
-                },
-            },
+            mj::Expr::Var(v) => self.variable(v.id, range.start),
             mj::Expr::Const(c) => ExprKind::Const(constant(&c.value, &range)?),
-            mj::Expr::Slice(s) => ExprKind::Slice(
-                self.boxed(&s.expr)?,
-                [self.maybe(&s.start)?, self.maybe(&s.stop)?, self.maybe(&s.step)?],
-            ),
-            mj::Expr::UnaryOp(u) => {
-                let inner = self.boxed(&u.expr)?;
-                match u.op {
-                    mj::UnaryOpKind::Not => ExprKind::Not(inner),
-                    mj::UnaryOpKind::Neg => ExprKind::Neg(inner),
-                }
-            }
+            mj::Expr::Slice(s) => self.slice(s)?,
+            mj::Expr::UnaryOp(u) => self.unary(u)?,
             mj::Expr::BinOp(b) => self.binary(b)?,
-            mj::Expr::Compare(c) => {
-                let first = self.boxed(&c.expr)?;
-                let rest = c
-                    .ops
-                    .iter()
-                    .map(|op| {
-                        let kind = match op.op {
-                            mj::CompareOpKind::Eq => Compare::Eq,
-                            mj::CompareOpKind::Ne => Compare::Ne,
-                            mj::CompareOpKind::Lt => Compare::Lt,
-                            mj::CompareOpKind::Lte => Compare::Le,
-                            mj::CompareOpKind::Gt => Compare::Gt,
-                            mj::CompareOpKind::Gte => Compare::Ge,
-                            mj::CompareOpKind::In => Compare::In,
-                            mj::CompareOpKind::NotIn => Compare::NotIn,
-                        };
-                        Ok((kind, self.node(&op.expr)?))
-                    })
-                    .collect::<Result<_, SyntaxError>>()?;
-                ExprKind::Compare(first, rest)
-            }
-            mj::Expr::IfExpr(i) => ExprKind::If(
-                self.boxed(&i.test_expr)?,
-                self.boxed(&i.true_expr)?,
-                i.false_expr.as_ref().map(|e| self.boxed(e)).transpose()?,
-            ),
-            mj::Expr::Filter(f) => {
-                let inner = f.expr.as_ref().ok_or_else(|| self.error(&range, "a filter needs a value before it"))?;
-                ExprKind::Filter(f.name.to_owned(), self.boxed(inner)?, self.args(&f.args)?)
-            }
-            mj::Expr::Test(t) => ExprKind::Test(t.name.to_owned(), self.boxed(&t.expr)?, self.args(&t.args)?),
-            mj::Expr::GetAttr(g) => {
-                let inner = self.boxed(&g.expr)?;
-                let mut name = g.name.to_owned();
-                // The parser saw `_` where the author wrote `-`; the original text has the true name.
-                if let ExprKind::Var(root) = &inner.kind
-                    && HYPHENATED.contains(&root.as_str())
-                {
-                    let from = inner.range.end as usize + 1;
-                    if let Some(true_name) = self.original.get(from..from + name.len()) {
-                        name = true_name.to_owned();
-                    }
-                }
-                ExprKind::Attr(inner, name)
-            }
+            mj::Expr::Compare(c) => self.compare(c)?,
+            mj::Expr::IfExpr(i) => self.choice(i)?,
+            mj::Expr::Filter(f) => self.filter(f, &range)?,
+            mj::Expr::Test(t) => self.test(t)?,
+            mj::Expr::GetAttr(g) => self.attribute(g)?,
             mj::Expr::GetItem(g) => ExprKind::Item(self.boxed(&g.expr)?, self.boxed(&g.subscript_expr)?),
-            mj::Expr::Call(c) => match &c.expr {
-                mj::Expr::Var(v) => ExprKind::Call(v.id.to_owned(), self.args(&c.args)?),
-                mj::Expr::GetAttr(g) => {
-                    let mut error = self.error(&range, "values have no methods");
-                    error.help = Some(format!("use a filter: `... | {}`", g.name));
-                    return Err(error);
-                }
-                _ => return Err(self.error(&range, "only a function can be called")),
-            },
-            mj::Expr::List(l) => ExprKind::List(l.items.iter().map(|e| self.node(e)).collect::<Result<_, _>>()?),
-            mj::Expr::Tuple(t) => ExprKind::List(t.items.iter().map(|e| self.node(e)).collect::<Result<_, _>>()?),
-            mj::Expr::Map(m) => ExprKind::Map(
-                m.keys
-                    .iter()
-                    .zip(&m.values)
-                    .map(|(k, v)| Ok((self.node(k)?, self.node(v)?)))
-                    .collect::<Result<_, SyntaxError>>()?,
-            ),
+            mj::Expr::Call(c) => self.call(c, &range)?,
+            mj::Expr::List(l) => self.list(&l.items)?,
+            mj::Expr::Tuple(t) => self.list(&t.items)?,
+            mj::Expr::Map(m) => self.map(m)?,
         };
         let mut node = ExprNode { kind, range: range.clone() };
         // Some of the parser's spans cover the operator only; a parent covers its children.
@@ -287,28 +230,108 @@ impl Convert<'_> {
         Ok(node)
     }
 
+    fn variable(&self, id: &str, start: u32) -> ExprKind {
+        match self.prepared.literals.get(&start) {
+            Some(value) => ExprKind::Const(value.clone()),
+            None if id == "null" => ExprKind::Const(Value::Null),
+            None => ExprKind::Var(id.to_owned()),
+        }
+    }
+
+    fn slice(&self, s: &mj::Slice<'_>) -> Result<ExprKind, SyntaxError> {
+        Ok(ExprKind::Slice(self.boxed(&s.expr)?, [self.maybe(&s.start)?, self.maybe(&s.stop)?, self.maybe(&s.step)?]))
+    }
+
+    fn unary(&self, u: &mj::UnaryOp<'_>) -> Result<ExprKind, SyntaxError> {
+        let inner = self.boxed(&u.expr)?;
+        Ok(match u.op {
+            mj::UnaryOpKind::Not => ExprKind::Not(inner),
+            mj::UnaryOpKind::Neg => ExprKind::Neg(inner),
+        })
+    }
+
+    fn compare(&self, c: &mj::Compare<'_>) -> Result<ExprKind, SyntaxError> {
+        let first = self.boxed(&c.expr)?;
+        let mut rest = Vec::with_capacity(c.ops.len());
+        for op in &c.ops {
+            let kind = match op.op {
+                mj::CompareOpKind::Eq => Compare::Eq,
+                mj::CompareOpKind::Ne => Compare::Ne,
+                mj::CompareOpKind::Lt => Compare::Lt,
+                mj::CompareOpKind::Lte => Compare::Le,
+                mj::CompareOpKind::Gt => Compare::Gt,
+                mj::CompareOpKind::Gte => Compare::Ge,
+                mj::CompareOpKind::In => Compare::In,
+                mj::CompareOpKind::NotIn => Compare::NotIn,
+            };
+            rest.push((kind, self.node(&op.expr)?));
+        }
+        Ok(ExprKind::Compare(first, rest))
+    }
+
+    fn choice(&self, i: &mj::IfExpr<'_>) -> Result<ExprKind, SyntaxError> {
+        let otherwise = match &i.false_expr {
+            Some(e) => Some(self.boxed(e)?),
+            None => None,
+        };
+        Ok(ExprKind::If(self.boxed(&i.test_expr)?, self.boxed(&i.true_expr)?, otherwise))
+    }
+
+    fn filter(&self, f: &mj::Filter<'_>, range: &Range<u32>) -> Result<ExprKind, SyntaxError> {
+        let inner = f.expr.as_ref().ok_or_else(|| self.error(range, "a filter needs a value before it"))?;
+        Ok(ExprKind::Filter(f.name.to_owned(), self.boxed(inner)?, self.args(&f.args)?))
+    }
+
+    fn test(&self, t: &mj::Test<'_>) -> Result<ExprKind, SyntaxError> {
+        Ok(ExprKind::Test(t.name.to_owned(), self.boxed(&t.expr)?, self.args(&t.args)?))
+    }
+
+    fn attribute(&self, g: &mj::GetAttr<'_>) -> Result<ExprKind, SyntaxError> {
+        let inner = self.boxed(&g.expr)?;
+        let mut name = g.name.to_owned();
+        // The parser saw `_` where the author wrote `-`; the original text has the true name.
+        if let ExprKind::Var(root) = &inner.kind
+            && HYPHENATED.contains(&root.as_str())
+        {
+            let from = inner.range.end as usize + 1;
+            if let Some(true_name) = self.original.get(from..from + name.len()) {
+                name = true_name.to_owned();
+            }
+        }
+        Ok(ExprKind::Attr(inner, name))
+    }
+
+    fn call(&self, c: &mj::Call<'_>, range: &Range<u32>) -> Result<ExprKind, SyntaxError> {
+        match &c.expr {
+            mj::Expr::Var(v) => Ok(ExprKind::Call(v.id.to_owned(), self.args(&c.args)?)),
+            mj::Expr::GetAttr(g) => {
+                let mut error = self.error(range, "values have no methods");
+                error.help = Some(format!("use a filter: `... | {}`", g.name));
+                Err(error)
+            }
+            _ => Err(self.error(range, "only a function can be called")),
+        }
+    }
+
+    fn list(&self, items: &[mj::Expr<'_>]) -> Result<ExprKind, SyntaxError> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            out.push(self.node(item)?);
+        }
+        Ok(ExprKind::List(out))
+    }
+
+    fn map(&self, m: &mj::Map<'_>) -> Result<ExprKind, SyntaxError> {
+        let mut out = Vec::with_capacity(m.keys.len());
+        for (key, value) in m.keys.iter().zip(&m.values) {
+            out.push((self.node(key)?, self.node(value)?));
+        }
+        Ok(ExprKind::Map(out))
+    }
+
     fn binary(&self, b: &mj::BinOp<'_>) -> Result<ExprKind, SyntaxError> {
         let (l, r) = (self.boxed(&b.left)?, self.boxed(&b.right)?);
-        let compare = |op| ExprKind::Compare(l.clone(), vec![(op, (*r).clone())]);
-        Ok(match b.op {
-            mj::BinOpKind::Eq => compare(Compare::Eq),
-            mj::BinOpKind::Ne => compare(Compare::Ne),
-            mj::BinOpKind::Lt => compare(Compare::Lt),
-            mj::BinOpKind::Lte => compare(Compare::Le),
-            mj::BinOpKind::Gt => compare(Compare::Gt),
-            mj::BinOpKind::Gte => compare(Compare::Ge),
-            mj::BinOpKind::In => compare(Compare::In),
-            mj::BinOpKind::ScAnd => ExprKind::And(l, r),
-            mj::BinOpKind::ScOr => ExprKind::Or(l, r),
-            mj::BinOpKind::Add => ExprKind::Binary(Operator::Add, l, r),
-            mj::BinOpKind::Sub => ExprKind::Binary(Operator::Sub, l, r),
-            mj::BinOpKind::Mul => ExprKind::Binary(Operator::Mul, l, r),
-            mj::BinOpKind::Div => ExprKind::Binary(Operator::Div, l, r),
-            mj::BinOpKind::FloorDiv => ExprKind::Binary(Operator::FloorDiv, l, r),
-            mj::BinOpKind::Rem => ExprKind::Binary(Operator::Rem, l, r),
-            mj::BinOpKind::Pow => ExprKind::Binary(Operator::Pow, l, r),
-            mj::BinOpKind::Concat => ExprKind::Binary(Operator::Concat, l, r),
-        })
+        Ok(combine(b.op, l, r))
     }
 
     fn boxed(&self, expr: &mj::Expr<'_>) -> Result<Box<ExprNode>, SyntaxError> {
@@ -337,6 +360,30 @@ impl Convert<'_> {
     fn error(&self, range: &Range<u32>, message: &str) -> SyntaxError {
         SyntaxError { message: message.to_owned(), range: range.clone(), help: None }
     }
+}
+
+/// The node of a binary operator.
+fn combine(op: mj::BinOpKind, l: Box<ExprNode>, r: Box<ExprNode>) -> ExprKind {
+    let operator = match op {
+        mj::BinOpKind::ScAnd => return ExprKind::And(l, r),
+        mj::BinOpKind::ScOr => return ExprKind::Or(l, r),
+        mj::BinOpKind::Eq => return ExprKind::Compare(l, vec![(Compare::Eq, *r)]),
+        mj::BinOpKind::Ne => return ExprKind::Compare(l, vec![(Compare::Ne, *r)]),
+        mj::BinOpKind::Lt => return ExprKind::Compare(l, vec![(Compare::Lt, *r)]),
+        mj::BinOpKind::Lte => return ExprKind::Compare(l, vec![(Compare::Le, *r)]),
+        mj::BinOpKind::Gt => return ExprKind::Compare(l, vec![(Compare::Gt, *r)]),
+        mj::BinOpKind::Gte => return ExprKind::Compare(l, vec![(Compare::Ge, *r)]),
+        mj::BinOpKind::In => return ExprKind::Compare(l, vec![(Compare::In, *r)]),
+        mj::BinOpKind::Add => Operator::Add,
+        mj::BinOpKind::Sub => Operator::Sub,
+        mj::BinOpKind::Mul => Operator::Mul,
+        mj::BinOpKind::Div => Operator::Div,
+        mj::BinOpKind::FloorDiv => Operator::FloorDiv,
+        mj::BinOpKind::Rem => Operator::Rem,
+        mj::BinOpKind::Pow => Operator::Pow,
+        mj::BinOpKind::Concat => Operator::Concat,
+    };
+    ExprKind::Binary(operator, l, r)
 }
 
 fn constant(value: &minijinja::Value, range: &Range<u32>) -> Result<Value, SyntaxError> {

@@ -59,6 +59,7 @@ pub(crate) struct Out {
     /// How it stands: `running`.
     state: String,
     /// When it was started.
+    #[serde(rename = "since")]
     started_at: Time,
     /// The file its standard output goes to.
     stdout: String,
@@ -70,6 +71,10 @@ pub(crate) struct Out {
     stderr_offset: Option<u64>,
     /// Whether a pid file that spoke of a process that is gone, or of somebody else's, was removed.
     removed_stale: bool,
+    /// Whether its `ready` checks hold; null if it has none or they were not asked for.
+    ready: Option<bool>,
+    /// How long they took to hold; null if they were not asked for.
+    ready_after: Option<runbook_core::value::Duration>,
 }
 
 /// What starting is about to run.
@@ -228,6 +233,9 @@ fn out(entry: &ServiceEntry, files: &Files, pid: u32, started_at: Time, marks: [
         stderr: files.stderr.display().to_string(),
         stderr_offset: marks[1],
         removed_stale: removed,
+        // The interpreter asks and fills them in.
+        ready: None,
+        ready_after: None,
     }
 }
 

@@ -110,11 +110,11 @@ async fn from_start_to_stop() {
     assert_eq!((&seen["state"], &seen["pid"], &seen["listening"], &seen["owned"]), (&json!("running"), &json!(pid), &json!(true), &json!(true)));
     let owner = seen["owner"].as_str().unwrap();
     assert!(owner.starts_with(&format!("pid {pid} (")) && owner.contains("python3 -c "), "{owner}");
-    assert_eq!(seen["started_at"], out["started_at"]);
+    assert_eq!(seen["since"], out["since"]);
 
     let (again, changed) = start(&host, &entry).await.unwrap();
     assert!(!changed && again["already_running"] == true && again["stdout_offset"] == 0);
-    assert_eq!((&again["pid"], &again["started_at"]), (&out["pid"], &out["started_at"]));
+    assert_eq!((&again["pid"], &again["since"]), (&out["pid"], &out["since"]));
 
     let (out, changed) = stop(&host, &entry, json!({})).await.unwrap();
     assert!(changed && out["stopped"] == true && out["killed"] == false && out["was"] == "running" && out["signal"] == "TERM");

@@ -48,6 +48,7 @@ pub(crate) struct Out {
     /// The same in words.
     detail: String,
     /// When the process of that number was started; null if none runs.
+    #[serde(rename = "since")]
     started_at: Option<Time>,
 }
 

@@ -68,6 +68,7 @@ pub(crate) struct Out {
     /// How long it has been running; null if it is not.
     uptime: Option<Duration>,
     /// When it was started, as far as known.
+    #[serde(rename = "since")]
     started_at: Option<Time>,
     /// The exit code it ended with, if this run started it; else null.
     exit_code: Option<i32>,
@@ -124,7 +125,7 @@ impl Probe for Service {
     const MAIN: Option<&'static str> = Some("name");
     const VERDICT: &'static str = "state == 'running' and ready != false";
     const SAYS: &'static str = "{{ detail }}";
-    const COLUMNS: &'static [&'static str] = &["pid", "port", "uptime"];
+    const COLUMNS: &'static [&'static str] = &["port", "pid", "ready", "uptime"];
     const EXAMPLES: &'static [Example] = &[
         Example { title: "A service runs and is ready", yaml: "service: memory-engine\n", runs: false },
         Example {

@@ -36,6 +36,7 @@ pub(crate) struct Out {
     /// Its standard output read as JSON; null if it is not JSON.
     pub(crate) json: Json,
     /// How long it ran.
+    #[serde(rename = "elapsed")]
     pub(crate) duration: Duration,
     /// How much output was left out from the middle, for being more than `max_output`.
     pub(crate) dropped: Size,

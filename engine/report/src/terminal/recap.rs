@@ -1,6 +1,7 @@
 //! The first lines of a run and the last ones.
 
 use runbook_core::event::{Event, Input, Outcome, RunOutcome};
+use runbook_core::value::Value;
 
 use super::steps::{Steps, count_words};
 use super::view::{Head, Layout};
@@ -125,7 +126,9 @@ pub(super) fn recap(layout: &Layout, level: Level, head: &Head, blocked: &[(Stri
         say("slowest chain:", Ink::Dim, &format!("{chain}, {}", human::duration(path.duration_ms)));
     }
     if let Some(map) = outputs.as_map() {
-        for (name, value) in map {
+        // A checklist's rows are on the board already; long values are in the record.
+        let plain = |name: &str, value: &Value| !matches!(value, Value::List(_) | Value::Map(_)) && name != "verdict";
+        for (name, value) in map.iter().filter(|(n, v)| plain(n, v)) {
             say("output", Ink::Plain, &format!("{name} = {}", human::value(value, None)));
         }
     }

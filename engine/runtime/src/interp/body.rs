@@ -130,7 +130,7 @@ impl Interpreter<'_> {
         {
             return Pass::skipped(reason);
         }
-        let wants_ready = call.args.field("ready").truth() != Some(false);
+        let wants_ready = !matches!(call.args.field("ready"), Value::Bool(false));
         let answer = self.world.perform(call.clone()).await;
         let answer = match (answer, &for_service) {
             (Answer::Done { result, changed }, Some(of)) if wants_ready => {
@@ -260,10 +260,17 @@ impl Interpreter<'_> {
         if let Flow::Fail(inner) = &pass.flow {
             return inner.clone();
         }
+        let mut result = Map::new();
+        for field in self.result_fields(step) {
+            result.insert(field.to_owned(), Value::Null);
+        }
+        if !step.sensitive {
+            result.extend(pass.result.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
         Failure {
-            message: pass.message.clone(),
+            message: if step.sensitive { "kept out by `sensitive`".to_owned() } else { pass.message.clone() },
             step: step.id.as_ref().map_or_else(|| name.to_owned(), |id| id.value.clone()),
-            result: Value::from(pass.result.clone()),
+            result: Value::from(result),
         }
     }
 }

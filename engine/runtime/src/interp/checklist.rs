@@ -1,5 +1,6 @@
 //! Checklists: every check is evaluated, each is a row, the worst is the verdict.
 
+use jiff::SignedDuration;
 use runbook_core::event::{Event, GradeWord, Outcome, Row};
 use runbook_core::model::{Body, Step};
 use runbook_core::path::StepPath;
@@ -24,7 +25,7 @@ impl Interpreter<'_> {
         };
         let columns = columns
             .iter()
-            .filter_map(|c| pass.result.get(*c).filter(|v| !v.is_null()).map(|v| ((*c).to_owned(), v.to_string())))
+            .filter_map(|c| pass.result.get(*c).filter(|v| !v.is_null()).map(|v| ((*c).to_owned(), cell(v))))
             .collect();
         let row = Row { name: begun.name.clone(), grade, graded: pass.graded.clone(), detail: pass.message.clone(), columns };
         locked(&env.frame.rows).push(Value::map([
@@ -47,5 +48,15 @@ impl Interpreter<'_> {
         }
         self.emit(Event::Verdict { playbook: env.frame.unit.playbook.full_name.clone(), verdict: worst, counts });
         worst
+    }
+}
+
+/// A value as a cell: durations of a second and more without their fractions, booleans as words.
+fn cell(value: &Value) -> String {
+    match value.bare() {
+        Value::Duration(d) if d.as_secs() > 0 => runbook_core::value::format_duration(SignedDuration::from_secs(d.as_secs())),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
     }
 }

@@ -266,7 +266,7 @@ impl<'w> Interpreter<'w> {
         let mut next = Vec::new();
         let show = format!("runbook runs show {}", given.run);
         let (outcome, exit, message) = match &played.flow {
-            Flow::Next => (RunOutcome::Succeeded, Exit::Ok, "done".to_owned()),
+            Flow::Next => (RunOutcome::Succeeded, Exit::Ok, String::new()),
             Flow::Stop(text) => (RunOutcome::Stopped, Exit::Ok, format!("stopped: {text}")),
             Flow::Fail(failure) if played.blocked => {
                 next.push(format!("runbook show {name}"));
