@@ -91,7 +91,7 @@ fn all_mistakes_of_a_file_are_told_in_one_pass() {
     for code in ["stpes", "timout", "htpp", "pth"] {
         assert!(out.stdout.contains(code), "{code} is missing:\n{}", out.stdout);
     }
-    assert!(out.stdout.contains("found 5 errors"), "{}", out.stdout);
+    assert!(out.stdout.contains("found 6 errors"), "{}", out.stdout);
 }
 
 #[test]

@@ -9,6 +9,13 @@ fn project() -> Workspace {
     )
 }
 
+/// Plays it with its secret set.
+fn play(workspace: &Workspace) {
+    let mut command = workspace.command(&["play", "x"]);
+    command.env("TOKEN", "canary-5f3a9b");
+    crate::harness::finish(command).expect(4);
+}
+
 fn journal(workspace: &Workspace) -> (std::path::PathBuf, String) {
     let path = workspace.path("state/runs").read_dir().unwrap().next().unwrap().unwrap().path();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -18,7 +25,7 @@ fn journal(workspace: &Workspace) -> (std::path::PathBuf, String) {
 #[test]
 fn intents_come_before_outcomes_and_the_last_record_seals() {
     let workspace = project();
-    workspace.run(&["play", "x"]).expect(4);
+    play(&workspace);
     let (path, text) = journal(&workspace);
     let events: Vec<serde_json::Value> = text.lines().skip(1).map(|l| serde_json::from_str(l).unwrap()).collect();
     let kinds: Vec<&str> = events.iter().map(|e| e["event"].as_str().unwrap()).collect();
@@ -50,7 +57,7 @@ fn no_secret_reaches_a_journal_or_a_terminal() {
 fn any_change_of_a_journal_is_seen() {
     use runbook_runtime::journal::read_journal;
     let workspace = project();
-    workspace.run(&["play", "x"]).expect(4);
+    play(&workspace);
     let (path, text) = journal(&workspace);
     let lines: Vec<&str> = text.lines().collect();
     let join = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();

@@ -1,11 +1,14 @@
-//! The demonstration stack: started, looked at, broken, restarted and stopped, with real processes on the documented ports.
+//! The demonstration stack: started, looked at, broken, restarted and stopped, with real processes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::harness::{Workspace, alive, send};
 
-/// The stack has its documented ports, so one test at a time has it.
+/// One stack at a time: eight services are enough for two cores.
 static PORTS: Mutex<()> = Mutex::new(());
+
+/// Ports away from the documented ones, so that a stack that runs beside the tests is left alone.
+const PORTS_FROM: &str = "ports_from=27000";
 
 const SERVICES: [&str; 8] =
     ["eva-os", "model-router", "memory-engine", "pipecat", "openclaw", "vision-capture", "perception", "api-gateway"];
@@ -25,6 +28,12 @@ impl Stack {
     fn start(&self, more: &[&str]) -> crate::harness::Output {
         let mut args = vec!["--json", "play", "stack-start", "--param", "startup_delay_ms=50"];
         args.extend(more);
+        self.run(&args)
+    }
+
+    /// Runs the program with the tests' own ports.
+    fn run(&self, args: &[&str]) -> crate::harness::Output {
+        let args: Vec<&str> = args.iter().copied().chain(["--param", PORTS_FROM]).collect();
         self.workspace.run(&args)
     }
 
@@ -33,7 +42,7 @@ impl Stack {
     }
 
     fn status(&self) -> Vec<(String, String)> {
-        let out = self.workspace.run(&["--json", "play", "stack-status"]).expect(0);
+        let out = self.run(&["--json", "play", "stack-status"]).expect(0);
         out.events_of("row")
             .iter()
             .map(|e| (e["row"]["name"].as_str().unwrap().to_owned(), e["row"]["grade"].as_str().unwrap().to_owned()))
@@ -47,7 +56,7 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        self.workspace.run(&["play", "stack-stop", "--param", "force=true"]);
+        self.run(&["play", "stack-stop", "--param", "force=true"]);
         for service in SERVICES {
             let path = self.workspace.path(&format!("state/sonia/state/pids/{service}.pid"));
             if let Some(pid) = std::fs::read_to_string(path).ok().and_then(|t| t.trim().parse::<u32>().ok()) {
@@ -77,13 +86,13 @@ fn the_stack_is_started_in_order_proved_healthy_and_stopped() {
     assert!(started.iter().all(|e| e["outcome"] == "ok"), "{started:?}");
     assert_eq!(pids, SERVICES.iter().map(|s| stack.pid(s)).collect::<Vec<_>>());
 
-    stack.workspace.run(&["play", "stack-stop"]).expect(0);
+    stack.run(&["play", "stack-stop"]).expect(0);
     for (service, pid) in SERVICES.iter().zip(pids) {
         assert!(!alive(pid), "{service} is still alive");
         assert!(!stack.workspace.path(&format!("state/sonia/state/pids/{service}.pid")).exists());
     }
     // Stopping what is stopped is no failure.
-    stack.workspace.run(&["play", "stack-stop"]).expect(0);
+    stack.run(&["play", "stack-stop"]).expect(0);
 }
 
 #[test]
@@ -95,15 +104,15 @@ fn a_killed_service_is_seen_and_restarted_alone() {
     crate::harness::wait_until(|| !alive(victim));
     assert_eq!(stack.grade("memory-engine"), "critical");
     assert_eq!(stack.grade("pipecat"), "ok");
-    stack.workspace.run(&["play", "service-restart", "--param", "service=memory-engine"]).expect(0);
+    stack.run(&["play", "service-restart", "--param", "service=memory-engine"]).expect(0);
     assert_eq!(stack.grade("memory-engine"), "ok");
     assert_ne!(stack.pid("memory-engine"), victim);
     assert_eq!(stack.pid("pipecat"), other, "the others were left alone");
     // A running one is restarted too.
     let before = stack.pid("memory-engine");
-    stack.workspace.run(&["play", "service-restart", "--param", "service=memory-engine"]).expect(0);
+    stack.run(&["play", "service-restart", "--param", "service=memory-engine"]).expect(0);
     assert_ne!(stack.pid("memory-engine"), before);
-    let out = stack.workspace.run(&["play", "service-restart", "--param", "service=memory-engin"]).expect(3);
+    let out = stack.run(&["play", "service-restart", "--param", "service=memory-engin"]).expect(3);
     assert!(out.stderr.contains("did you mean `memory-engine`?"), "{}", out.stderr);
 }
 
@@ -116,16 +125,16 @@ fn without_health_checks_and_with_reload() {
     crate::harness::wait_until(|| stack.status().iter().all(|(_, g)| g == "ok"));
     let family: Vec<u32> = SERVICES.iter().flat_map(|s| crate::harness::descendants(stack.pid(s))).collect();
     assert!(family.len() >= 8, "each reloader has a child");
-    stack.workspace.run(&["play", "stack-stop"]).expect(0);
+    stack.run(&["play", "stack-stop"]).expect(0);
     assert!(family.into_iter().all(|pid| !alive(pid)));
 }
 
 #[test]
 fn a_port_of_a_stranger_is_refused_by_name_before_anything_is_spawned() {
     let stack = Stack::new();
-    let stranger = std::net::TcpListener::bind("127.0.0.1:7050").unwrap();
-    let out = stack.workspace.run(&["play", "stack-start", "--param", "startup_delay_ms=0"]).expect(4);
-    assert!(out.stdout.contains("port 7050 is taken by pid"), "{}", out.stdout);
+    let stranger = std::net::TcpListener::bind("127.0.0.1:27050").unwrap();
+    let out = stack.run(&["play", "stack-start", "--param", "startup_delay_ms=0"]).expect(4);
+    assert!(out.stdout.contains("port 27050 is taken by pid"), "{}", out.stdout);
     assert!(!stack.workspace.path("state/sonia/state/pids/eva-os.pid").exists());
     drop(stranger);
 }
@@ -134,7 +143,7 @@ fn a_port_of_a_stranger_is_refused_by_name_before_anything_is_spawned() {
 fn a_service_that_dies_at_its_start_is_told_with_its_last_words() {
     let stack = Stack::new();
     stack.workspace.write("state/sonia/faults/memory-engine.json", "{ \"crash\": { \"exit_code\": 1 } }");
-    let out = stack.workspace.run(&["play", "stack-start", "--param", "startup_delay_ms=0"]).expect(4);
+    let out = stack.run(&["play", "stack-start", "--param", "startup_delay_ms=0"]).expect(4);
     assert!(out.stdout.contains("ModuleNotFoundError"), "{}", out.stdout);
     assert!(out.stdout.contains("ended before it was ready"), "{}", out.stdout);
     std::fs::remove_file(stack.workspace.path("state/sonia/faults/memory-engine.json")).unwrap();
@@ -146,10 +155,10 @@ fn a_service_that_will_not_stop_is_told_and_killed_only_by_force() {
     stack.workspace.write("state/sonia/faults/pipecat.json", "{ \"ignore_term\": true }");
     stack.start(&[]).expect(0);
     let pid = stack.pid("pipecat");
-    let out = stack.workspace.run(&["play", "stack-stop"]).expect(4);
+    let out = stack.run(&["play", "stack-stop"]).expect(4);
     assert!(out.stdout.contains("did not stop within 5s"), "{}", out.stdout);
     assert!(alive(pid));
-    stack.workspace.run(&["play", "stack-stop", "--param", "force=true"]).expect(0);
+    stack.run(&["play", "stack-stop", "--param", "force=true"]).expect(0);
     assert!(!alive(pid));
 }
 
@@ -171,7 +180,7 @@ fn a_stale_pid_file_is_recognised_and_a_foreign_process_is_never_signalled() {
     let foreign = std::process::id();
     stack.workspace.write("state/sonia/state/pids/eva-os.pid", &format!("{foreign}\n"));
     stack.workspace.write("state/sonia/state/pids/pipecat.pid", "999999\n");
-    stack.workspace.run(&["play", "stack-stop", "--param", "force=true"]).expect(0);
+    stack.run(&["play", "stack-stop", "--param", "force=true"]).expect(0);
     assert!(alive(foreign), "or this line would not run");
     stack.start(&[]).expect(0);
     assert_ne!(stack.pid("eva-os"), foreign);
@@ -180,6 +189,6 @@ fn a_stale_pid_file_is_recognised_and_a_foreign_process_is_never_signalled() {
 #[test]
 fn a_root_that_cannot_be_written_is_told() {
     let stack = Stack::new();
-    let out = stack.workspace.run(&["play", "stack-start", "--param", "root=/dev/null/sonia"]).expect(4);
+    let out = stack.run(&["play", "stack-start", "--param", "root=/dev/null/sonia"]).expect(4);
     assert!(out.stdout.contains("/dev/null/sonia"), "{}", out.stdout);
 }

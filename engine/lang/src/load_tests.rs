@@ -1,5 +1,6 @@
 //! Loading whole projects from memory.
 
+use runbook_core::expr::{Expr, MapScope};
 use runbook_core::model::{ArgKind, Contents};
 use runbook_core::value::Value;
 
@@ -87,8 +88,7 @@ fn the_mistakes_of_all_files_are_reported() {
 fn a_broken_system_is_reported_once_and_nothing_after_it() {
     let loader = project(&[("demo/main.yaml", "playbook: A\nsteps:\n  - note: \"{{ gateway }} {{ services.x.port }}\"\n"), ("demo/system.yaml", "system: [\n")]);
     let said = failed(&loader, "main");
-    assert!(said.iter().all(|s| s.starts_with("E0101") || s.starts_with("E0406")), "{said:?}");
-    assert!(said[0].starts_with("E0101"));
+    assert_eq!(said, ["E0101 the bracket `[` is never closed"]);
     let loader = project(&[("demo/main.yaml", "playbook: A\nsystem: nope\nsteps:\n  - note: a\n")]);
     assert_eq!(failed(&loader, "main"), ["E0001 cannot read `playbooks/nope/system.yaml`: it does not exist"]);
     let loader = project(&[("x/main.yaml", "playbook: A\nsystem: demo\nsteps:\n  - note: \"{{ gateway }}\"\n"), ("demo/system.yaml", SYSTEM)]);
@@ -156,7 +156,7 @@ fn the_index_lists_broken_files_as_such() {
     assert_eq!(list[0].system.as_deref(), Some("demo"));
     assert_eq!(list[0].params, [("p".to_owned(), true)]);
     assert_eq!(list[1].kind.map(PlaybookKind::word), Some("checklist"));
-    assert!(list[2].broken.as_deref().expect("broken").starts_with("line 1: the bracket"));
+    assert!(list[2].broken.as_deref().expect("broken").starts_with("line 1: the bracket"), "{:?}", list[2].broken);
     assert!(list[3].broken.is_some());
 }
 
@@ -193,9 +193,13 @@ fn long_expressions_cost_no_stack() {
             "a[".repeat(n.min(90)) + "a" + &"]".repeat(n.min(90)),
         ]
     };
-    for text in forms(240).into_iter().chain(forms(1000)) {
-        eprintln!("{} {}", text.len(), &text[..12]);
-        let text = format!("playbook: A\nvars: {{ a: 1 }}\nsteps:\n  - note: \"{{{{ {text} }}}}\"\n");
+    for text in forms(118).into_iter().chain(forms(240)).chain(forms(1000)) {
+        let bare = text;
+        let text = format!("playbook: A\nvars: {{ a: 1 }}\nsteps:\n  - note: \"{{{{ {bare} }}}}\"\n");
         let _ = load(&project(&[("a.yaml", &text)]), "a", &registry(), &Options::default());
+        if let Ok(expr) = Expr::parse_standalone(&bare) {
+            let scope = MapScope { map: std::sync::Arc::new([("a".to_owned(), Value::Int(1))].into_iter().collect()), now: jiff::Timestamp::UNIX_EPOCH };
+            let _ = (expr.eval(&scope), expr.seen(&scope));
+        }
     }
 }

@@ -150,7 +150,7 @@ fn in_flow(b: &Broken<'_>) -> Diagnostic {
     };
     let bracket = b.text[open..].chars().next().unwrap_or('[');
     let close = if bracket == '[' { ']' } else { '}' };
-    if b.line_of(open) != b.line_of(b.at) || b.at >= b.text.len() {
+    if b.line_of(open) != b.line_of(b.at) || b.at >= b.text.len() || b.at <= open {
         return b
             .error(open, format!("the bracket `{bracket}` is never closed"))
             .label("opened here")

@@ -17,8 +17,11 @@ const MAX_EXPRESSION: usize = 8 * 1024;
 /// The deepest run of prefix operators and brackets that is handed to the parser, which recurses on them.
 const MAX_NESTING: usize = 100;
 
-/// The most operators, dots, filters and brackets of one expression: the tree leans on them, and walking it recurses.
+/// The most operators, dots, filters and brackets of one expression: building the tree recurses on them.
 const MAX_OPERATORS: usize = 250;
+
+/// The deepest tree that is evaluated: evaluation recurses, on the small stacks of worker threads too.
+const MAX_DEPTH: usize = 120;
 
 /// Names whose entries may hold a hyphen after a dot: `steps.start-db`, `services.api-gateway`.
 const HYPHENATED: &[&str] = &["steps", "services", "thresholds", "contacts", "hosts"];
@@ -48,6 +51,10 @@ impl Expr {
         let tree = parse_expr(&prepared.text).map_err(|e| syntax_error(text, &e))?;
         let convert = Convert { original: text, prepared: &prepared };
         let root = convert.node(&tree)?;
+        if depth(&root) > MAX_DEPTH {
+            let help = Some("give its parts names under `vars` or `set`".to_owned());
+            return Err(SyntaxError { message: "the expression is nested too deeply".into(), range: whole, help });
+        }
         let mut expr =
             Expr { text: Arc::from(text), span: Span::default(), offset, source, map, root };
         expr.span = expr.span_of(&whole);
@@ -360,6 +367,17 @@ impl Convert<'_> {
     fn error(&self, range: &Range<u32>, message: &str) -> SyntaxError {
         SyntaxError { message: message.to_owned(), range: range.clone(), help: None }
     }
+}
+
+/// How deep a tree is, counted without recursion.
+fn depth(root: &ExprNode) -> usize {
+    let mut deepest = 0;
+    let mut todo = vec![(root, 1)];
+    while let Some((node, at)) = todo.pop() {
+        deepest = deepest.max(at);
+        todo.extend(node.children().into_iter().map(|child| (child, at + 1)));
+    }
+    deepest
 }
 
 /// The node of a binary operator.

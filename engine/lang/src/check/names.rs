@@ -222,6 +222,7 @@ impl<'a> Checker<'a, '_> {
             Ty::Env => self.env(name),
             Ty::Steps => self.step_result(name),
             Ty::Step(step) => self.step_field(step, name),
+            Ty::Services | Ty::Service(_) if self.lost.system => Ok(Ty::Any),
             Ty::Services => self.service(name).map(|s| Ty::Service(Some(s))),
             Ty::Service(service) => self.service_field(service, name),
             Ty::Thresholds => self.threshold(name),

@@ -102,8 +102,12 @@ impl LiveWorld {
                 () = self.hard_stop() => return Answer::Cancelled,
             },
         };
-        if !o.host.is_cleaning() && o.stop.reason().is_some() && call.effect == Effect::Read {
-            return Answer::Cancelled;
+        if !o.host.is_cleaning() && o.stop.reason().is_some() {
+            // A command that our own stop ended has not failed; a look that was interrupted has not looked.
+            let ended_by_us = matches!(&result, Some(Ok(reply)) if entry.declared_effect && !reply.result["signal"].is_null());
+            if ended_by_us || call.effect == Effect::Read {
+                return Answer::Cancelled;
+            }
         }
         match result {
             Some(Ok(reply)) => Answer::Done { result: from_json(reply.result), changed: reply.changed },
