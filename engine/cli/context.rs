@@ -55,6 +55,14 @@ impl Context {
         Context { common, env, cwd, stdin_tty, stdout_tty, stderr_tty, out, err }
     }
 
+    /// The engine's own diagnostics (`RUNBOOK_LOG=debug`) on standard error; off unless asked for, and then nothing is set up.
+    pub(crate) fn start_logging(&self) {
+        let Some(filter) = self.env.get("RUNBOOK_LOG").filter(|f| !f.is_empty()) else { return };
+        let filter = tracing_subscriber::EnvFilter::new(filter);
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(self.err.color);
+        if self.common.json { builder.json().init() } else { builder.init() }
+    }
+
     /// How much people are told.
     pub(crate) fn level(&self) -> Level {
         match (self.common.quiet, self.common.verbose) {

@@ -35,7 +35,8 @@ impl Operator for Prompt {
 
 /// Puts a question until its answer fits.
 fn put(question: &Question) -> Reply {
-    let mut err = std::io::stderr().lock();
+    // Never hold the stream: the view of the run is written to it by another thread when the run is stopped.
+    let mut err = std::io::stderr();
     let _ = writeln!(err, "\n? {}", sanitize(&question.text));
     for line in &question.details {
         for line in line.lines() {

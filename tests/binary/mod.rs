@@ -7,3 +7,4 @@ mod generated;
 mod journals;
 mod signals;
 mod stack;
+mod terminal;

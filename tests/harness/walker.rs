@@ -120,6 +120,7 @@ impl Walk {
                 env: self.env.into_iter().collect(),
                 state: "/state".into(),
                 program: "/bin/runbook".into(),
+                root: "/project".into(),
             };
             let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
             let elapsed = world.elapsed();

@@ -280,6 +280,15 @@ fn a_permission_that_is_missing_refuses_the_call() {
     };
     let walked = Walk::new(&text("[{ write: /srv/x }]")).rule(answer("file.write", true)).go();
     assert_eq!(walked.result.exit, Exit::Ok);
+    let relative = "
+playbook: A test
+permissions: [{ write: out }]
+steps:
+  - { id: a, file.write: { path: out/x, content: z } }
+  - { id: b, file.write: { path: out/../y, content: z } }
+";
+    let walked = Walk::new(relative).rule(answer("file.write", true)).go();
+    assert_eq!(walked.steps(), ["a changed", "b failed"]);
     for permissions in ["[exec]", "[{ write: /srv/other }]", "[]"] {
         let walked = Walk::new(&text(permissions)).rule(answer("file.write", true)).go();
         assert!(walked.message("a").starts_with("not permitted"), "{permissions}");

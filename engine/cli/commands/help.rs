@@ -9,6 +9,7 @@ use crate::context::Context;
 
 const ENVIRONMENT: &str = "\
 RUNBOOK_PLAYBOOKS   the folder of playbooks (as --playbooks)
+RUNBOOK_LOG         the engine's own diagnostics on standard error, such as debug or runbook_runtime=trace
 RUNBOOK_STATE       the folder for runs, locks and logs (as --state)
 XDG_STATE_HOME      where the state folder lies by default: $XDG_STATE_HOME/runbook, else ~/.local/state/runbook
 NO_COLOR            no colour, if set to anything

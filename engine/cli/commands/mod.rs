@@ -32,6 +32,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         return Exit::Ok;
     };
     let context = Context::gather(common);
+    context.start_logging();
     match command {
         Command::Play(play) => play::play(&context, play),
         Command::List => list::list(&context),

@@ -90,6 +90,7 @@ async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry
         params: play.param.clone(),
         env: declared_env(context, &plan, &redactor),
         state: state.display().to_string(),
+        root: root.to_owned(),
         program: std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "runbook".to_owned()),
     };
     for param in &plan.root_unit().playbook.params {

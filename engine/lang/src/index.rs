@@ -107,7 +107,8 @@ fn listed(loader: &dyn Loader, found: Found, systems: &mut HashMap<String, Optio
     let text = |key: &str| root.get(key).and_then(Node::as_scalar).map(|s| s.text.trim().to_owned()).filter(|t| !t.is_empty());
     out.title = text("playbook").unwrap_or_default();
     out.severity = text("severity");
-    out.tags = root.get("tags").and_then(Node::as_list).into_iter().flatten().filter_map(|t| t.as_str().map(str::to_owned)).collect();
+    out.tags =
+        root.get("tags").and_then(Node::as_list).into_iter().flatten().filter_map(|t| t.as_str().map(str::to_owned)).collect();
     out.kind = [("steps", PlaybookKind::Procedure), ("triage", PlaybookKind::Triage), ("checks", PlaybookKind::Checklist)]
         .into_iter()
         .find(|(key, _)| root.get(key).is_some())

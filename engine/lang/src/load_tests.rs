@@ -72,26 +72,32 @@ fn playbooks_that_play_each_other_are_refused() {
 fn the_mistakes_of_all_files_are_reported() {
     let bad = "playbook: A\nsteps:\n  - play: other\n    with: { service: api }\n  - note: \"{{ nme }}\"\n";
     let system = SYSTEM.replace("needs: [db]", "needs: [dbb]");
-    let loader = project(&[("demo/main.yaml", bad), ("demo/system.yaml", &system), ("demo/other.yaml", &OTHER.replace("steps.look", "steps.lok"))]);
+    let loader = project(&[
+        ("demo/main.yaml", bad),
+        ("demo/system.yaml", &system),
+        ("demo/other.yaml", &OTHER.replace("steps.look", "steps.lok")),
+    ]);
     let said = failed(&loader, "main");
     assert_eq!(
         said,
-        [
-            "E0401 `nme` is not defined here",
-            "E0406 the system has no service `dbb`",
-            "E0402 there is no step `lok`",
-        ]
+        ["E0401 `nme` is not defined here", "E0406 the system has no service `dbb`", "E0402 there is no step `lok`",]
     );
 }
 
 #[test]
 fn a_broken_system_is_reported_once_and_nothing_after_it() {
-    let loader = project(&[("demo/main.yaml", "playbook: A\nsteps:\n  - note: \"{{ gateway }} {{ services.x.port }}\"\n"), ("demo/system.yaml", "system: [\n")]);
+    let loader = project(&[
+        ("demo/main.yaml", "playbook: A\nsteps:\n  - note: \"{{ gateway }} {{ services.x.port }}\"\n"),
+        ("demo/system.yaml", "system: [\n"),
+    ]);
     let said = failed(&loader, "main");
     assert_eq!(said, ["E0101 the bracket `[` is never closed"]);
     let loader = project(&[("demo/main.yaml", "playbook: A\nsystem: nope\nsteps:\n  - note: a\n")]);
     assert_eq!(failed(&loader, "main"), ["E0001 cannot read `playbooks/nope/system.yaml`: it does not exist"]);
-    let loader = project(&[("x/main.yaml", "playbook: A\nsystem: demo\nsteps:\n  - note: \"{{ gateway }}\"\n"), ("demo/system.yaml", SYSTEM)]);
+    let loader = project(&[
+        ("x/main.yaml", "playbook: A\nsystem: demo\nsteps:\n  - note: \"{{ gateway }}\"\n"),
+        ("demo/system.yaml", SYSTEM),
+    ]);
     assert_eq!(loaded(&loader, "main").plan.root_unit().system.name, "demo");
 }
 
@@ -104,7 +110,8 @@ fn profiles_are_laid_over_the_system() {
     assert_eq!(system.profile.as_deref(), Some("staging"));
     let gateway = system.vars.iter().find(|(n, _)| n.value == "gateway").expect("gateway");
     assert_eq!(gateway.1.as_literal_str(), Some("http://127.0.0.1:9000"));
-    let port = |id: &str| system.services[id].fields.iter().find(|(k, _)| k.value == "port").map(|(_, a)| a.skeleton().to_string());
+    let port =
+        |id: &str| system.services[id].fields.iter().find(|(k, _)| k.value == "port").map(|(_, a)| a.skeleton().to_string());
     assert_eq!((port("api"), port("db")), (Some("9001".into()), Some("5432".into())));
     assert_eq!(system.services.keys().collect::<Vec<_>>(), ["db", "cache", "api", "ollama"]);
     let options = Options { profile: Some("stagng".into()) };
@@ -129,7 +136,11 @@ fn services_have_their_defaults_and_their_own() {
 
 #[test]
 fn short_forms_and_shell_text_are_decoded() {
-    let plan = loaded(&demo("playbook: A\nsteps:\n  - http: http://a/\n  - shell: echo {{ root }}\n  - memory:\n  - command: [ls]\n"), "main").plan;
+    let plan = loaded(
+        &demo("playbook: A\nsteps:\n  - http: http://a/\n  - shell: echo {{ root }}\n  - memory:\n  - command: [ls]\n"),
+        "main",
+    )
+    .plan;
     let Contents::Steps(steps) = &plan.root_unit().playbook.contents else { panic!("steps") };
     let arg = |i: usize, key: &str| match &steps[i].body {
         runbook_core::model::Body::Module(call) => call.args.get(key).map(|a| a.kind.clone()),
@@ -198,7 +209,10 @@ fn long_expressions_cost_no_stack() {
         let text = format!("playbook: A\nvars: {{ a: 1 }}\nsteps:\n  - note: \"{{{{ {bare} }}}}\"\n");
         let _ = load(&project(&[("a.yaml", &text)]), "a", &registry(), &Options::default());
         if let Ok(expr) = Expr::parse_standalone(&bare) {
-            let scope = MapScope { map: std::sync::Arc::new([("a".to_owned(), Value::Int(1))].into_iter().collect()), now: jiff::Timestamp::UNIX_EPOCH };
+            let scope = MapScope {
+                map: std::sync::Arc::new([("a".to_owned(), Value::Int(1))].into_iter().collect()),
+                now: jiff::Timestamp::UNIX_EPOCH,
+            };
             let _ = (expr.eval(&scope), expr.seen(&scope));
         }
     }

@@ -47,7 +47,9 @@ mod tests {
 
     fn shown(node: &Node) -> String {
         match &node.kind {
-            NodeKind::Map(e) => format!("{{{}}}", e.iter().map(|(k, v)| format!("{}: {}", k.value, shown(v))).collect::<Vec<_>>().join(", ")),
+            NodeKind::Map(e) => {
+                format!("{{{}}}", e.iter().map(|(k, v)| format!("{}: {}", k.value, shown(v))).collect::<Vec<_>>().join(", "))
+            }
             NodeKind::List(l) => format!("[{}]", l.iter().map(shown).collect::<Vec<_>>().join(", ")),
             NodeKind::Scalar(s) => s.text.clone(),
         }

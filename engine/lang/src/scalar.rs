@@ -91,7 +91,10 @@ pub(crate) fn other_reading(text: &str) -> Option<&'static str> {
         return None;
     }
     let all = |allowed: &[u8]| unsigned.bytes().all(|b| b.is_ascii_digit() || allowed.contains(&b));
-    if (all(b"") && unsigned.starts_with('0')) || (all(b"_") && unsigned.contains('_') && !unsigned.ends_with('_')) || (all(b"._") && unsigned.matches('.').count() == 1) {
+    if (all(b"") && unsigned.starts_with('0'))
+        || (all(b"_") && unsigned.contains('_') && !unsigned.ends_with('_'))
+        || (all(b"._") && unsigned.matches('.').count() == 1)
+    {
         return Some("a number");
     }
     if all(b":") && unsigned.contains(':') {
@@ -112,7 +115,10 @@ mod tests {
 
     #[test]
     fn the_core_schema_and_no_more() {
-        for text in ["no", "on", "yes", "0755", "1.10", "2.50", "12:30", "1_000", "-", "+", ".", "1e", "1.2.3", "0b1", "0x", "v1", "00", "08"] {
+        for text in [
+            "no", "on", "yes", "0755", "1.10", "2.50", "12:30", "1_000", "-", "+", ".", "1e", "1.2.3", "0b1", "0x", "v1", "00",
+            "08",
+        ] {
             assert_eq!(resolve(text), Plain::Is(V::Str), "{text}");
         }
         assert_eq!(resolve(""), Plain::Is(V::Null));
@@ -130,9 +136,14 @@ mod tests {
 
     #[test]
     fn other_readings_are_known() {
-        for (text, reading) in
-            [("no", "a boolean"), ("0755", "a number"), ("1_000", "a number"), ("1.10", "a number"), ("12:30", "a number in base 60"), ("2026-02-15", "a date")]
-        {
+        for (text, reading) in [
+            ("no", "a boolean"),
+            ("0755", "a number"),
+            ("1_000", "a number"),
+            ("1.10", "a number"),
+            ("12:30", "a number in base 60"),
+            ("2026-02-15", "a date"),
+        ] {
             assert_eq!(other_reading(text), Some(reading), "{text}");
         }
         for text in ["none", "30s", "127.0.0.1:7000", "8000:8000", "1.2.3", "v1.10", "a"] {

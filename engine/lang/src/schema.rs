@@ -43,7 +43,8 @@ fn root(registry: &Registry, table: &Table, title: &str) -> Json {
 
 /// The name of a table's definition.
 fn slug(name: &str) -> String {
-    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty() && !matches!(*w, "a" | "an" | "of")).collect();
+    let words: Vec<&str> =
+        name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty() && !matches!(*w, "a" | "an" | "of")).collect();
     words.join("-")
 }
 
@@ -166,12 +167,15 @@ fn templated(schema: &Json, whole: bool) -> Json {
                 Json::Object(entries.iter().map(|(k, v)| (k.clone(), templated(v, false))).collect())
             }
             ("items" | "additionalProperties", Json::Object(_)) => templated(value, false),
-            ("anyOf" | "oneOf" | "allOf", Json::Array(branches)) => Json::Array(branches.iter().map(|b| templated(b, true)).collect()),
+            ("anyOf" | "oneOf" | "allOf", Json::Array(branches)) => {
+                Json::Array(branches.iter().map(|b| templated(b, true)).collect())
+            }
             _ => value.clone(),
         };
         out.insert(key.clone(), inner);
     }
-    let plain_text = map.get("type") == Some(&json!("string")) && ["format", "enum", "const", "pattern"].iter().all(|k| !map.contains_key(*k));
+    let plain_text =
+        map.get("type") == Some(&json!("string")) && ["format", "enum", "const", "pattern"].iter().all(|k| !map.contains_key(*k));
     if whole || plain_text || map.is_empty() {
         return Json::Object(out);
     }

@@ -117,7 +117,8 @@ impl<'a> Session<'a> {
             }
             several => {
                 let names: Vec<String> = several.iter().map(|f| format!("`{}`", f.full_name)).collect();
-                Diagnostic::without_place(Code::Ambiguous, format!("`{name}` could be {}", names.join(" or "))).help("write it with its system")
+                Diagnostic::without_place(Code::Ambiguous, format!("`{name}` could be {}", names.join(" or ")))
+                    .help("write it with its system")
             }
         };
         // A folder that cannot be read has been reported already.
@@ -294,7 +295,8 @@ impl<'a> Session<'a> {
         }
         let mut all = all.into_sorted();
         // Text that is wrong here anyway need not also be warned about.
-        let errors: std::collections::HashSet<Span> = all.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).collect();
+        let errors: std::collections::HashSet<Span> =
+            all.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).collect();
         all.retain(|d| d.code != Code::AmbiguousScalar || d.span.is_none_or(|s| !errors.contains(&s)));
         crate::allow::silence(all, &self.sources)
     }
@@ -308,5 +310,6 @@ pub(crate) fn unreadable(shown: &str, error: &io::Error, span: Option<Span>) -> 
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
     };
-    Diagnostic { span, ..Diagnostic::without_place(Code::NotReadable, format!("cannot read `{shown}`: {why}")) }.help("check the path and the permissions")
+    Diagnostic { span, ..Diagnostic::without_place(Code::NotReadable, format!("cannot read `{shown}`: {why}")) }
+        .help("check the path and the permissions")
 }

@@ -133,8 +133,12 @@ pub(crate) fn explain(b: &Broken<'_>) -> Diagnostic {
             let word: String = line.chars().take(40).collect();
             b.error(b.at, format!("`{word}` lacks a `:`")).help("a line of a map is `key: value`")
         }
-        Fault::Comment => b.error(b.at, "`#` needs a space before it to begin a comment").help("put a space before it, or quote the text"),
-        Fault::NoAnchorName => b.error(b.at, "`*` and `&` begin an alias or an anchor, and a name must follow").help("put the text in quotes"),
+        Fault::Comment => {
+            b.error(b.at, "`#` needs a space before it to begin a comment").help("put a space before it, or quote the text")
+        }
+        Fault::NoAnchorName => {
+            b.error(b.at, "`*` and `&` begin an alias or an anchor, and a name must follow").help("put the text in quotes")
+        }
         Fault::Other => b.error(b.at, format!("this is not YAML: {}", b.said)),
     }
 }

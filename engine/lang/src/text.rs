@@ -15,7 +15,10 @@ pub(crate) fn accept(name: &str, bytes: &[u8], sources: &mut SourceMap, out: &mu
     if bytes.len() > MAX_BYTES {
         let id = sources.add(name, "");
         let message = format!("the file is {} bytes large; {MAX_BYTES} (10 MiB) is the limit", bytes.len());
-        out.push(Diagnostic::error(Code::TooLarge, Span::new(id, 0, 0), message).help("keep the data in a file of its own and read it with a module"));
+        out.push(
+            Diagnostic::error(Code::TooLarge, Span::new(id, 0, 0), message)
+                .help("keep the data in a file of its own and read it with a module"),
+        );
         return None;
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -62,16 +65,24 @@ fn hidden_characters(text: &str, source: SourceId, out: &mut Diagnostics) {
                     .help("remove it; it may only stand at the very start"),
             ),
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}' => Some(
-                Diagnostic::error(Code::ControlCharacter, span, format!("a text-direction character ({name}) hides what the line says"))
-                    .help("remove it"),
+                Diagnostic::error(
+                    Code::ControlCharacter,
+                    span,
+                    format!("a text-direction character ({name}) hides what the line says"),
+                )
+                .help("remove it"),
             ),
             '\u{00A0}' | '\u{3000}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{2060}' if indent => Some(
                 Diagnostic::error(Code::YamlSyntax, span, format!("an invisible space ({name}) in the indent"))
                     .help("use ordinary spaces (U+0020)"),
             ),
             '\u{2028}' | '\u{2029}' => Some(
-                Diagnostic::error(Code::ControlCharacter, span, format!("a line separator ({name}) that most editors do not show"))
-                    .help("use an ordinary line break"),
+                Diagnostic::error(
+                    Code::ControlCharacter,
+                    span,
+                    format!("a line separator ({name}) that most editors do not show"),
+                )
+                .help("use an ordinary line break"),
             ),
             c if c.is_control() => Some(
                 Diagnostic::error(Code::ControlCharacter, span, format!("a control character ({name})"))

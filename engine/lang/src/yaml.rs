@@ -6,7 +6,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics};
 use runbook_core::node::{Node, NodeKind, Scalar, ScalarValue};
-use runbook_core::span::{SourceId, Span, Spanned};
+use runbook_core::span::{SourceId, Span, Spanned, TextMap};
 
 use crate::allow::Allow;
 use crate::scalar::{self, Plain};
@@ -81,7 +81,7 @@ struct Frame {
 
 enum FrameKind {
     List(Vec<Node>),
-    Map { entries: Vec<(Spanned<String>, Node)>, seen: HashMap<String, Span>, key: Option<Key> },
+    Map { entries: Vec<(Spanned<String>, Node)>, seen: Seen, key: Option<Key> },
 }
 
 /// A key whose value has not been read.
@@ -89,6 +89,30 @@ enum Key {
     Good(Spanned<String>),
     /// Refused already; its value is passed over.
     Bad,
+}
+
+/// The keys of a map that were read: looked through while they are few, hashed once they are many.
+#[derive(Default)]
+struct Seen(HashMap<String, Span>);
+
+impl Seen {
+    const FEW: usize = 16;
+
+    fn find(&mut self, entries: &[(Spanned<String>, Node)], key: &str) -> Option<Span> {
+        if entries.len() < Self::FEW {
+            return entries.iter().find(|(k, _)| k.value == key).map(|(k, _)| k.span);
+        }
+        if self.0.is_empty() {
+            self.0 = entries.iter().map(|(k, _)| (k.value.clone(), k.span)).collect();
+        }
+        self.0.get(key).copied()
+    }
+
+    fn add(&mut self, key: &Spanned<String>) {
+        if !self.0.is_empty() {
+            self.0.insert(key.value.clone(), key.span);
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -168,7 +192,7 @@ impl Builder<'_> {
                 return self.open(FrameKind::List(Vec::new()), style, anchor, start, end);
             }
             Event::MappingStart(style, anchor, _) => {
-                let kind = FrameKind::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let kind = FrameKind::Map { entries: Vec::new(), seen: Seen::default(), key: None };
                 return self.open(kind, style, anchor, start, end);
             }
             Event::SequenceEnd | Event::MappingEnd => {}
@@ -212,9 +236,8 @@ impl Builder<'_> {
             return self.fatal(Diagnostic::error(Code::YamlFeature, span, message).help("write the values out, or use `vars`"));
         }
         let Some(Some((node, nodes))) = self.anchors.get(&id).cloned() else {
-            return self.fatal(
-                Diagnostic::error(Code::YamlFeature, span, "the anchor contains itself").help("write the value out"),
-            );
+            return self
+                .fatal(Diagnostic::error(Code::YamlFeature, span, "the anchor contains itself").help("write the value out"));
         };
         self.aliased_nodes += nodes;
         if self.aliased_nodes > MAX_ALIASED_NODES {
@@ -246,13 +269,16 @@ impl Builder<'_> {
                 Plain::Is(value) => value,
                 Plain::OutOfRange(why) => {
                     self.out.push(
-                        Diagnostic::error(Code::OutOfRange, span, format!("`{text}` {why}")).help(format!("quote it if it is text: \"{text}\"")),
+                        Diagnostic::error(Code::OutOfRange, span, format!("`{text}` {why}"))
+                            .help(format!("quote it if it is text: \"{text}\"")),
                     );
                     ScalarValue::Str
                 }
             }
         };
-        let map = textmap::build(self.text, start, end, text, style);
+        // A key is pointed at as a whole.
+        let is_key = matches!(self.stack.last().map(|f| &f.kind), Some(FrameKind::Map { key: None, .. }));
+        let map = if is_key { TextMap::default() } else { textmap::build(self.text, start, end, text, style) };
         Node { span, kind: NodeKind::Scalar(Scalar { text: text.to_owned(), map, quoted, value }) }
     }
 
@@ -282,16 +308,14 @@ impl Builder<'_> {
         };
         match pending.take() {
             None => {
-                *pending = Some(match key(&node, self.text, seen, self.out) {
-                    Some(good) => {
-                        seen.insert(good.value.clone(), good.span);
-                        Key::Good(good)
-                    }
+                *pending = Some(match key(node, self.text, seen, entries, self.out) {
+                    Some(good) => Key::Good(good),
                     None => Key::Bad,
                 });
             }
             Some(Key::Good(key)) => {
                 warn_other_reading(&node, self.out);
+                seen.add(&key);
                 entries.push((key, node));
             }
             Some(Key::Bad) => {}
@@ -316,7 +340,28 @@ impl Builder<'_> {
 }
 
 /// The key that a node stands for, unless it is refused.
-fn key(node: &Node, text: &str, seen: &HashMap<String, Span>, out: &mut Diagnostics) -> Option<Spanned<String>> {
+fn key(
+    node: Node,
+    text: &str,
+    seen: &mut Seen,
+    entries: &[(Spanned<String>, Node)],
+    out: &mut Diagnostics,
+) -> Option<Spanned<String>> {
+    if let NodeKind::Scalar(scalar) = &node.kind
+        && scalar.value == ScalarValue::Str
+        && (scalar.text != "<<" || scalar.quoted)
+    {
+        let Some(first) = seen.find(entries, &scalar.text) else {
+            let NodeKind::Scalar(scalar) = node.kind else { return None };
+            return Some(Spanned::new(scalar.text, node.span));
+        };
+        out.push(
+            Diagnostic::error(Code::DuplicateKey, node.span, format!("the key `{}` is given twice", scalar.text))
+                .also(first, "first given here")
+                .help("remove one of them; neither silently wins"),
+        );
+        return None;
+    }
     let refuse = |out: &mut Diagnostics, message: String, help: String| {
         out.push(Diagnostic::error(Code::YamlFeature, node.span, message).help(help));
         None
@@ -342,22 +387,7 @@ fn key(node: &Node, text: &str, seen: &HashMap<String, Span>, out: &mut Diagnost
             "write the keys out; services share theirs through `service_defaults`".to_owned(),
         );
     }
-    if scalar.value != ScalarValue::Str {
-        return refuse(
-            out,
-            format!("a key must be a string, found {}", node.describe()),
-            format!("quote it: \"{}\":", scalar.text),
-        );
-    }
-    if let Some(first) = seen.get(&scalar.text) {
-        out.push(
-            Diagnostic::error(Code::DuplicateKey, node.span, format!("the key `{}` is given twice", scalar.text))
-                .also(*first, "first given here")
-                .help("remove one of them; neither silently wins"),
-        );
-        return None;
-    }
-    Some(Spanned::new(scalar.text.clone(), node.span))
+    refuse(out, format!("a key must be a string, found {}", node.describe()), format!("quote it: \"{}\":", scalar.text))
 }
 
 /// Warns about plain text that other YAML readers take for something else.
@@ -382,9 +412,9 @@ fn fault(kind: &ErrorKind) -> crate::syntax::Fault {
     match kind {
         ErrorKind::RecursionLimitExceeded => F::TooDeep,
         ErrorKind::DirectiveDisallowed => F::Directive,
-        ErrorKind::UnclosedQuotedScalar
-        | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => F::OpenQuote,
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            F::OpenQuote
+        }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping

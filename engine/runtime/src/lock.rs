@@ -72,6 +72,7 @@ impl Lock {
                 Err(error) => return Err(LockError::Io(error.into())),
             }
         }
+        tracing::debug!(lock = name, run = %holder.run, "took the lock");
         let text = serde_json::to_string(holder).unwrap_or_default();
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(LockError::Io)?;
         Ok(Lock { file })

@@ -97,9 +97,9 @@ fn prepare(text: &str) -> Result<Prepared, SyntaxError> {
             let help = Some("give its parts names under `vars` or `set`".to_owned());
             return Err(SyntaxError { message, range: i as u32..i as u32 + 1, help });
         }
-        if matches!(b, b'-' | b'(' | b'[' | b'{' | b'!') || text[i..].starts_with("not ") {
+        if matches!(b, b'-' | b'(' | b'[' | b'{' | b'!') || bytes[i..].starts_with(b"not ") {
             run += 1;
-        } else if !b.is_ascii_whitespace() && !text[i..].starts_with("ot ") && !text[i..].starts_with("t ") {
+        } else if !b.is_ascii_whitespace() && !bytes[i..].starts_with(b"ot ") && !bytes[i..].starts_with(b"t ") {
             run = 0;
         }
         match b {
@@ -183,7 +183,7 @@ fn syntax_error(text: &str, error: &minijinja::Error) -> SyntaxError {
     let end = text.len() as u32;
     let range = error.range().map_or(0..end, |r| (r.start as u32).min(end)..(r.end as u32).min(end));
     let assignment = text.char_indices().any(|(i, c)| {
-        let next = text[i + 1..].chars().next();
+        let next = text[i + c.len_utf8()..].chars().next();
         let before = text[..i].chars().next_back();
         c == '=' && next != Some('=') && !matches!(before, Some('=' | '!' | '<' | '>'))
     });

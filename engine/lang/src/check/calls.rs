@@ -63,7 +63,9 @@ impl Visit<'_, '_, '_> {
                 format!("the {}s are {}", word(kind), names(kind).collect::<Vec<_>>().join(", "))
             };
             let span = self.callable_span(node, name);
-            self.checker.out.push(Diagnostic::error(Code::UnknownFunction, span, format!("there is no {} `{name}`", word(kind))).help(help));
+            self.checker
+                .out
+                .push(Diagnostic::error(Code::UnknownFunction, span, format!("there is no {} `{name}`", word(kind))).help(help));
             return false;
         };
         if (callable.min..=callable.max).contains(&given) {
@@ -146,7 +148,12 @@ impl Visit<'_, '_, '_> {
         let ExprKind::Const(value) = &node.kind else { return };
         let Some(text) = value.as_str() else {
             let kind = value.kind();
-            self.report(Code::BadRegex, node, format!("a pattern is a string, found {kind}"), Some("put it in quotes".to_owned()));
+            self.report(
+                Code::BadRegex,
+                node,
+                format!("a pattern is a string, found {kind}"),
+                Some("put it in quotes".to_owned()),
+            );
             return;
         };
         if let Err(error) = regex::Regex::new(text) {
@@ -162,7 +169,8 @@ impl Visit<'_, '_, '_> {
             return;
         }
         let empty = ExprNode { kind: ExprKind::Const(Value::map::<String>([])), range: node.range.clone() };
-        let root = ExprNode { kind: ExprKind::Filter("jsonpath".into(), Box::new(empty), args.clone()), range: node.range.clone() };
+        let root =
+            ExprNode { kind: ExprKind::Filter("jsonpath".into(), Box::new(empty), args.clone()), range: node.range.clone() };
         let mut tried: Expr = self.expr.clone();
         tried.root = root;
         let scope = MapScope { map: std::sync::Arc::default(), now: jiff::Timestamp::UNIX_EPOCH };

@@ -25,10 +25,9 @@ pub(crate) fn effect(step: &Step, call: &ModuleCall, entry: &Entry, system: &Sys
 /// Whether the argument vector begins with one of the system's `read_commands`.
 fn is_read_command(call: &ModuleCall, system: &System) -> bool {
     let Some(Arg { kind: ArgKind::List(words), .. }) = call.args.get("argv") else { return false };
-    system
-        .read_commands
-        .iter()
-        .any(|prefix| !prefix.is_empty() && prefix.len() <= words.len() && prefix.iter().zip(words).all(|(p, w)| w.as_literal_str() == Some(p)))
+    system.read_commands.iter().any(|prefix| {
+        !prefix.is_empty() && prefix.len() <= words.len() && prefix.iter().zip(words).all(|(p, w)| w.as_literal_str() == Some(p))
+    })
 }
 
 /// The arguments as a module gets them, if all of them are known.
@@ -66,7 +65,9 @@ pub(crate) fn first_change<'a>(
         let changes = match &step.body {
             Body::Module(call) => entry(&call.name.value).is_some_and(|e| effect(step, call, e, system) != Some(Effect::Read)),
             Body::Block(b) => {
-                if let Some(found) = [&b.steps, &b.rescue, &b.always].into_iter().find_map(|l| first_change(l, entry, system, played)) {
+                if let Some(found) =
+                    [&b.steps, &b.rescue, &b.always].into_iter().find_map(|l| first_change(l, entry, system, played))
+                {
                     return Some(found);
                 }
                 false

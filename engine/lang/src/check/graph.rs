@@ -62,17 +62,23 @@ pub(crate) fn cycles(edges: &Edges) -> Vec<Vec<(usize, Span)>> {
     out
 }
 
+/// The longest cycle that is written out.
+const SHOWN: usize = 64;
+
 /// The diagnostic for a cycle.
 pub(crate) fn report(cycle: &[(usize, Span)], name: &dyn Fn(usize) -> String, verb: &str, help: &str) -> Option<Diagnostic> {
     let (first, span) = cycle.first()?;
-    let mut names: Vec<String> = cycle.iter().map(|(i, _)| name(*i)).collect();
+    let mut names: Vec<String> = cycle.iter().take(SHOWN).map(|(i, _)| name(*i)).collect();
+    if cycle.len() > SHOWN {
+        names.push(format!("... ({} in all)", cycle.len()));
+    }
     names.push(name(*first));
     let message = match cycle {
         [_] => format!("`{}` {verb} itself", names[0]),
         _ => format!("a cycle: {}", names.join(" → ")),
     };
     let mut diagnostic = Diagnostic::error(Code::Cycle, *span, message).help(help);
-    for (i, (node, span)) in cycle.iter().enumerate().skip(1) {
+    for (i, (node, span)) in cycle.iter().enumerate().take(SHOWN).skip(1) {
         diagnostic = diagnostic.also(*span, format!("`{}` {verb} `{}`", name(*node), names[i + 1]));
     }
     Some(diagnostic)

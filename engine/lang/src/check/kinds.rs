@@ -1,7 +1,7 @@
 //! Kinds of values: what filters and operators give, and what can be compared.
 
-use runbook_core::expr::{Expr, ExprKind, ExprNode};
 use runbook_core::expr::Operator;
+use runbook_core::expr::{Expr, ExprKind, ExprNode};
 
 use super::ty::{Kind, Ty};
 
@@ -20,14 +20,15 @@ pub(crate) enum Sort {
 pub(crate) fn of_filter(name: &str, input: Ty<'_>) -> Ty<'static> {
     let kind = match name {
         "int" | "float" | "length" | "count" | "round" => Kind::Number,
-        "string" | "upper" | "lower" | "trim" | "title" | "capitalize" | "join" | "replace" | "basename" | "dirname" | "sha256" | "b64encode"
-        | "b64decode" | "shell_quote" | "sql_quote" | "sql_ident" | "tojson" | "urlencode" | "date" | "regex_replace" => Kind::Str,
+        "string" | "upper" | "lower" | "trim" | "title" | "capitalize" | "join" | "replace" | "basename" | "dirname"
+        | "sha256" | "b64encode" | "b64decode" | "shell_quote" | "sql_quote" | "sql_ident" | "tojson" | "urlencode" | "date"
+        | "regex_replace" => Kind::Str,
         "bool" | "regex_match" => Kind::Bool,
         "duration" => Kind::Duration,
         "size" => Kind::Size,
         "time" | "ago" => Kind::Time,
-        "keys" | "values" | "items" | "list" | "lines" | "split" | "map" | "select" | "reject" | "selectattr" | "rejectattr" | "unique"
-        | "sort" | "natural_sort" | "zip" | "jsonpath" | "regex_find_all" | "version" => Kind::List,
+        "keys" | "values" | "items" | "list" | "lines" | "split" | "map" | "select" | "reject" | "selectattr" | "rejectattr"
+        | "unique" | "sort" | "natural_sort" | "zip" | "jsonpath" | "regex_find_all" | "version" => Kind::List,
         "starts_with" | "ends_with" | "containing" if input.kind() == Some(Kind::Str) => Kind::Bool,
         "groupby" | "dictsort" => Kind::Map,
         "abs" => match input.kind() {
@@ -98,7 +99,9 @@ pub(crate) fn disagree(sort: Sort, a: Kind, b: Kind, nodes: (&ExprNode, &ExprNod
                 return Some(format!("convert it: `{} | {filter}`", text(node)));
             }
             match (a, b) {
-                (Kind::Duration, Kind::Number) | (Kind::Number, Kind::Duration) => "give the number a unit: `5s`, `10m`".to_owned(),
+                (Kind::Duration, Kind::Number) | (Kind::Number, Kind::Duration) => {
+                    "give the number a unit: `5s`, `10m`".to_owned()
+                }
                 (Kind::Size, Kind::Number) | (Kind::Number, Kind::Size) => "give the number a unit: `10MB`, `1GiB`".to_owned(),
                 _ => "compare values of one kind".to_owned(),
             }

@@ -110,7 +110,8 @@ impl<'a> Checker<'a, '_> {
             return Wrong::undefined(message, format!("did you mean `params.{near}`?"));
         }
         let help = if own_names.is_empty() {
-            "names come from `params`, `vars`, the system, `set`, and `steps.<id>` of earlier steps; text is put in quotes".to_owned()
+            "names come from `params`, `vars`, the system, `set`, and `steps.<id>` of earlier steps; text is put in quotes"
+                .to_owned()
         } else {
             format!("the result has {}", own_names.join(", "))
         };
@@ -160,7 +161,9 @@ impl<'a> Checker<'a, '_> {
     fn open_result(&self, step: &Step) -> bool {
         match &step.body {
             Body::Play { name, .. } => self.played(&name.value).is_none(),
-            Body::Module(call) => self.project.registry.get(&call.name.value).is_none_or(|e| !e.result_schema["properties"].is_object()),
+            Body::Module(call) => {
+                self.project.registry.get(&call.name.value).is_none_or(|e| !e.result_schema["properties"].is_object())
+            }
             _ => false,
         }
     }
@@ -198,7 +201,9 @@ impl<'a> Checker<'a, '_> {
                     Some(kind) if kind != Kind::Map => self.member(Ty::Kind(kind), name),
                     _ => Ok(ty),
                 },
-                Err(names) => Err(Wrong::new(Code::UndefinedName, Missing::among(format!("there is no field `{name}` here"), name, names))),
+                Err(names) => {
+                    Err(Wrong::new(Code::UndefinedName, Missing::among(format!("there is no field `{name}` here"), name, names)))
+                }
             },
             Ty::Written(arg) => match &arg.kind {
                 ArgKind::Map(entries) => match entries.iter().find(|(k, _)| k.value == name) {
@@ -277,15 +282,19 @@ impl<'a> Checker<'a, '_> {
                 }
                 return Err(Wrong::new(Code::UnknownStep, missing));
             }
-            (Reach::Later, _) => (Code::NotRunYet, format!("the step `{id}` has not run yet"), "a step uses the results of steps above it"),
+            (Reach::Later, _) => {
+                (Code::NotRunYet, format!("the step `{id}` has not run yet"), "a step uses the results of steps above it")
+            }
             (Reach::Around, _) => (
                 Code::NotRunYet,
                 format!("the step `{id}` has no result yet: it is running here"),
                 "inside `expect` the result's fields are used by their bare names",
             ),
-            (Reach::Beside, _) => {
-                (Code::NotRunYet, format!("the step `{id}` runs at the same time"), "write `needs: [ID]` at this child of the `parallel`, so that it waits")
-            }
+            (Reach::Beside, _) => (
+                Code::NotRunYet,
+                format!("the step `{id}` runs at the same time"),
+                "write `needs: [ID]` at this child of the `parallel`, so that it waits",
+            ),
         };
         let help = help.replace("[ID]", &format!("[{id}]"));
         let mut wrong = Wrong::new(code, Missing { message, help });
@@ -351,7 +360,8 @@ impl<'a> Checker<'a, '_> {
             }
             if SERVICE.get(name).is_some() {
                 let message = format!("the service `{}` has no `{name}`", service.id);
-                let mut wrong = Wrong::undefined(message, "give it one in `system.yaml`, in its entry or under `service_defaults`");
+                let mut wrong =
+                    Wrong::undefined(message, "give it one in `system.yaml`, in its entry or under `service_defaults`");
                 wrong.also = Some((service.span, "the service".to_owned()));
                 return Err(wrong);
             }
@@ -363,7 +373,10 @@ impl<'a> Checker<'a, '_> {
         names.extend(own.filter(|n| SERVICE.get(n).is_none()));
         let in_vars = |s: &Service| s.fields.iter().any(|(k, v)| k.value == "vars" && v.get(name).is_some());
         if self.scope.system.services.values().any(in_vars) {
-            return Err(Wrong::undefined(format!("a service has no field `{name}`"), format!("it is one of its variables: write `.vars.{name}`")));
+            return Err(Wrong::undefined(
+                format!("a service has no field `{name}`"),
+                format!("it is one of its variables: write `.vars.{name}`"),
+            ));
         }
         Err(Wrong::new(Code::UndefinedName, Missing::among(format!("a service has no field `{name}`"), name, names)))
     }
@@ -374,7 +387,8 @@ impl<'a> Checker<'a, '_> {
             Some((_, arg)) => Ok(Ty::Written(arg)),
             None if self.lost.system => Ok(Ty::Any),
             None => {
-                let mut missing = Missing::among(format!("there is no threshold `{name}`"), name, all.iter().map(|(n, _)| n.value.as_str()));
+                let mut missing =
+                    Missing::among(format!("there is no threshold `{name}`"), name, all.iter().map(|(n, _)| n.value.as_str()));
                 if all.is_empty() {
                     missing.help = "thresholds are listed under `thresholds:` in `system.yaml`".to_owned();
                 }

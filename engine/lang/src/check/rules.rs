@@ -43,8 +43,12 @@ impl<'a> Checker<'a, '_> {
         let Some(declared) = &step.effect else { return };
         if declared.value == Effect::Read && entry.kind == Kind::Action && !entry.declared_effect {
             self.out.push(
-                Diagnostic::error(Code::Conflict, declared.span, format!("`{}` changes something, and `effect: read` cannot lower that", entry.name))
-                    .help("leave `effect` out"),
+                Diagnostic::error(
+                    Code::Conflict,
+                    declared.span,
+                    format!("`{}` changes something, and `effect: read` cannot lower that", entry.name),
+                )
+                .help("leave `effect` out"),
             );
         }
     }
@@ -104,9 +108,12 @@ impl<'a> Checker<'a, '_> {
         for (key, arg) in with {
             let Some(param) = playbook.params.iter().find(|p| p.name.value == key.value) else {
                 let names = playbook.params.iter().map(|p| p.name.value.as_str());
-                let mut diagnostic =
-                    Diagnostic::error(Code::UnknownParam, key.span, format!("`{}` has no parameter `{}`", playbook.full_name, key.value))
-                        .also(playbook.title.span, "the playbook");
+                let mut diagnostic = Diagnostic::error(
+                    Code::UnknownParam,
+                    key.span,
+                    format!("`{}` has no parameter `{}`", playbook.full_name, key.value),
+                )
+                .also(playbook.title.span, "the playbook");
                 diagnostic = match nearest(&key.value, names.clone()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None if playbook.params.is_empty() => diagnostic.help("it takes none"),
@@ -134,12 +141,19 @@ impl<'a> Checker<'a, '_> {
             }
         }
         for param in playbook.params.iter().filter(|p| p.required && p.default.is_none()) {
-            let meant = |k: &str| k == param.name.value || (!playbook.params.iter().any(|p| p.name.value == k) && nearest(k, [param.name.value.as_str()]).is_some());
+            let meant = |k: &str| {
+                k == param.name.value
+                    || (!playbook.params.iter().any(|p| p.name.value == k) && nearest(k, [param.name.value.as_str()]).is_some())
+            };
             if !with.iter().any(|(k, _)| meant(&k.value)) {
                 self.out.push(
-                    Diagnostic::error(Code::MissingParam, name.span, format!("`{}` needs the parameter `{}`", playbook.full_name, param.name.value))
-                        .also(param.name.span, "required here")
-                        .help(format!("write `with: {{ {}: ... }}`", param.name.value)),
+                    Diagnostic::error(
+                        Code::MissingParam,
+                        name.span,
+                        format!("`{}` needs the parameter `{}`", playbook.full_name, param.name.value),
+                    )
+                    .also(param.name.span, "required here")
+                    .help(format!("write `with: {{ {}: ... }}`", param.name.value)),
                 );
             }
         }
@@ -147,9 +161,13 @@ impl<'a> Checker<'a, '_> {
             && let Some(at) = self.change_in(&name.value, self.unit, 0)
         {
             self.out.push(
-                Diagnostic::error(Code::NotACheck, step.body_span, format!("`{}` under `{place}` changes something", playbook.full_name))
-                    .also(at, "here")
-                    .help("a check only looks; play it under `steps`"),
+                Diagnostic::error(
+                    Code::NotACheck,
+                    step.body_span,
+                    format!("`{}` under `{place}` changes something", playbook.full_name),
+                )
+                .also(at, "here")
+                .help("a check only looks; play it under `steps`"),
             );
         }
     }
@@ -194,7 +212,9 @@ impl<'a> Checker<'a, '_> {
             diagnostic = diagnostic.also(at, "the change");
         }
         let help = match self.entry(step) {
-            Some(entry) if entry.declared_effect => "write `idempotent: true` if twice is the same as once, or `effect: read` if it only looks",
+            Some(entry) if entry.declared_effect => {
+                "write `idempotent: true` if twice is the same as once, or `effect: read` if it only looks"
+            }
             _ => "write `idempotent: true` if twice is the same as once, or retry a check after it instead",
         };
         self.out.push(diagnostic.help(help));

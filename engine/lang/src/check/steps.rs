@@ -47,7 +47,10 @@ impl<'a> Checker<'a, '_> {
         if let Some(when) = &step.when {
             self.when(when);
         }
-        for arg in [&step.every, &step.timeout, &step.expected_duration, &step.continue_on_error, &step.touches, &step.on].into_iter().flatten() {
+        for arg in [&step.every, &step.timeout, &step.expected_duration, &step.continue_on_error, &step.touches, &step.on]
+            .into_iter()
+            .flatten()
+        {
             self.arg(arg);
         }
         if let Some(Confirm::Type(word)) = &step.confirm {
@@ -121,7 +124,9 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn retry(&mut self, retry: &'a Retry, own: &Own<'a>) {
-        for arg in [&retry.attempts, &retry.within, &retry.every, &retry.backoff, &retry.max_delay, &retry.jitter, &retry.successes] {
+        for arg in
+            [&retry.attempts, &retry.within, &retry.every, &retry.backoff, &retry.max_delay, &retry.jitter, &retry.successes]
+        {
             self.maybe(arg.as_ref());
         }
         for expr in &retry.give_up_when {

@@ -50,7 +50,8 @@ impl Checker<'_, '_> {
                     None if self.lost.names.contains(&need.value) => {}
                     None => {
                         if let Err(wrong) = self.service(&need.value) {
-                            let diagnostic = runbook_core::diagnostic::Diagnostic::error(wrong.code, need.span, wrong.missing.message);
+                            let diagnostic =
+                                runbook_core::diagnostic::Diagnostic::error(wrong.code, need.span, wrong.missing.message);
                             self.out.push(diagnostic.help(wrong.missing.help));
                         }
                     }
@@ -59,7 +60,12 @@ impl Checker<'_, '_> {
         }
         let name = |i: usize| services.get_index(i).map(|(id, _)| id.clone()).unwrap_or_default();
         for cycle in graph::cycles(&edges) {
-            self.out.extend(graph::report(&cycle, &name, "needs", "take one of these out: none of the services could be started first"));
+            self.out.extend(graph::report(
+                &cycle,
+                &name,
+                "needs",
+                "take one of these out: none of the services could be started first",
+            ));
         }
     }
 }

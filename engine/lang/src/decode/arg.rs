@@ -56,7 +56,10 @@ impl Reader<'_> {
         }
         let duration = self.duration(node, key)?;
         if duration.is_zero() {
-            self.out.push(Diagnostic::error(Code::OutOfRange, node.span, format!("`{key}` must be longer than nothing")).help("leave the key out"));
+            self.out.push(
+                Diagnostic::error(Code::OutOfRange, node.span, format!("`{key}` must be longer than nothing"))
+                    .help("leave the key out"),
+            );
             return None;
         }
         Some(Arg::literal(Value::Duration(duration), node.span))
@@ -71,7 +74,11 @@ impl Reader<'_> {
         match node.as_scalar().map(|s| &s.value) {
             Some(ScalarValue::Int(i)) if (min..=max).contains(i) => Some(Arg::literal(Value::Int(*i), node.span)),
             Some(ScalarValue::Int(i)) => {
-                self.out.push(Diagnostic::error(Code::OutOfRange, node.span, format!("`{key}` is a number from {min} to {max}, found `{i}`")));
+                self.out.push(Diagnostic::error(
+                    Code::OutOfRange,
+                    node.span,
+                    format!("`{key}` is a number from {min} to {max}, found `{i}`"),
+                ));
                 None
             }
             _ => {
@@ -96,7 +103,11 @@ impl Reader<'_> {
             }
         };
         if n < min || n > max {
-            self.out.push(Diagnostic::error(Code::OutOfRange, node.span, format!("`{key}` is a number from {min} to {max}, found `{value}`")));
+            self.out.push(Diagnostic::error(
+                Code::OutOfRange,
+                node.span,
+                format!("`{key}` is a number from {min} to {max}, found `{value}`"),
+            ));
             return None;
         }
         Some(Arg::literal(value, node.span))
@@ -147,8 +158,12 @@ impl Reader<'_> {
             match runbook_core::value::compare(pair[0].1, value) {
                 Err(e) => {
                     self.out.push(
-                        Diagnostic::error(Code::KindMismatch, arg.span, format!("the limits are of different kinds: {} and {}", e.left, e.right))
-                            .also(pair[0].0.span, format!("this is {}", e.left)),
+                        Diagnostic::error(
+                            Code::KindMismatch,
+                            arg.span,
+                            format!("the limits are of different kinds: {} and {}", e.left, e.right),
+                        )
+                        .also(pair[0].0.span, format!("this is {}", e.left)),
                     );
                     return;
                 }

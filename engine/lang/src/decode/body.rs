@@ -25,14 +25,13 @@ impl Reader<'_> {
                 always: fields.get("always").map(|n| self.steps(n, "always", inner)).unwrap_or_default(),
             }),
             "parallel" => Body::Parallel(self.steps(node, word, Ground { parallel: true, ..inner })),
-            "play" => Body::Play {
-                name: self.play_name(node)?,
-                with: self.named_args(fields.get("with"), "with", Naming::Free),
-            },
+            "play" => Body::Play { name: self.play_name(node)?, with: self.named_args(fields.get("with"), "with", Naming::Free) },
             "set" => {
                 let vars = self.named_args(Some(node), "set", Naming::Variable);
                 if node.as_map().is_some_and(<[_]>::is_empty) {
-                    self.out.push(Diagnostic::error(Code::WrongType, node.span, "`set` sets nothing").help("write `set: { name: value }`"));
+                    self.out.push(
+                        Diagnostic::error(Code::WrongType, node.span, "`set` sets nothing").help("write `set: { name: value }`"),
+                    );
                 }
                 Body::Set(vars)
             }
@@ -56,8 +55,12 @@ impl Reader<'_> {
         let name = self.text(node, "play")?;
         if has_template(&name.value) {
             self.out.push(
-                Diagnostic::error(Code::WrongType, node.span, "a playbook's name is written out, so that the plan can be checked before it runs")
-                    .help("write one `play:` step per playbook, each with `when:`"),
+                Diagnostic::error(
+                    Code::WrongType,
+                    node.span,
+                    "a playbook's name is written out, so that the plan can be checked before it runs",
+                )
+                .help("write one `play:` step per playbook, each with `when:`"),
             );
             return None;
         }
@@ -67,7 +70,8 @@ impl Reader<'_> {
     fn ask(&mut self, node: &Node) -> Option<AskBody> {
         if let Some(text) = node.as_str() {
             self.out.push(
-                Diagnostic::error(Code::WrongType, node.span, "`ask` is a map, found a string").help(format!("write `ask: {{ question: {text:?} }}`")),
+                Diagnostic::error(Code::WrongType, node.span, "`ask` is a map, found a string")
+                    .help(format!("write `ask: {{ question: {text:?} }}`")),
             );
             return None;
         }
@@ -82,7 +86,10 @@ impl Reader<'_> {
             self.wrong(node, "choices", "a list such as `[a, b]`");
         }
         if ty == Some(ParamType::Choice) && choices.is_none() {
-            self.out.push(Diagnostic::error(Code::MissingKey, fields.key_span("type"), "a `choice` needs `choices`").help("write `choices: [a, b]`"));
+            self.out.push(
+                Diagnostic::error(Code::MissingKey, fields.key_span("type"), "a `choice` needs `choices`")
+                    .help("write `choices: [a, b]`"),
+            );
         }
         let default = fields.get("default").map(|n| self.arg(n));
         let fallback = if choices.is_some() { ParamType::Choice } else { ParamType::String };
@@ -99,8 +106,12 @@ impl Reader<'_> {
         if let Some(text) = arg.as_literal_str() {
             let Some(time) = parse_time(text) else {
                 self.out.push(
-                    Diagnostic::error(Code::BadTime, until.span, format!("`until` takes a time such as `2026-02-15T14:23:45Z`, found {text:?}"))
-                        .help("a time carries its zone: `Z`, or an offset such as `+01:00`"),
+                    Diagnostic::error(
+                        Code::BadTime,
+                        until.span,
+                        format!("`until` takes a time such as `2026-02-15T14:23:45Z`, found {text:?}"),
+                    )
+                    .help("a time carries its zone: `Z`, or an offset such as `+01:00`"),
                 );
                 return None;
             };

@@ -43,15 +43,22 @@ impl Reader<'_> {
                 Arg { span: node.span, kind: ArgKind::Map(vec![(main, self.arg(node))]) }
             }
             (_, None) => {
-                let names: Vec<&str> = entry.args_schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
+                let names: Vec<&str> = entry.args_schema["properties"]
+                    .as_object()
+                    .map(|p| p.keys().map(String::as_str).collect())
+                    .unwrap_or_default();
                 let help = if names.is_empty() {
                     format!("write `{}: {{}}`", entry.name)
                 } else {
                     format!("its arguments are {}", super::fields::list(names))
                 };
                 self.out.push(
-                    Diagnostic::error(Code::BadArgument, node.span, format!("`{}` takes a map of arguments, found {}", entry.name, node.describe()))
-                        .help(help),
+                    Diagnostic::error(
+                        Code::BadArgument,
+                        node.span,
+                        format!("`{}` takes a map of arguments, found {}", entry.name, node.describe()),
+                    )
+                    .help(help),
                 );
                 Arg::literal(Value::unknown("arguments of the wrong kind"), node.span)
             }

@@ -70,12 +70,17 @@ impl Reader<'_> {
         for key in table.keys.iter().filter(|k| k.required) {
             // Another tool's word for it has been answered already.
             let word = format!("`{}:`", key.name);
-            let answered = at.is_some_and(|at| entries.iter().any(|(k, _)| keys::find_alias(at, &k.value).is_some_and(|a| a.help.contains(&word))));
+            let answered = at.is_some_and(|at| {
+                entries.iter().any(|(k, _)| keys::find_alias(at, &k.value).is_some_and(|a| a.help.contains(&word)))
+            });
             if fields.get(key.name).is_none() && !answered {
                 let span = fields.key_span(key.name);
                 self.out.push(
-                    Diagnostic::error(Code::MissingKey, span, format!("{} needs `{}`", table.name, key.name))
-                        .help(format!("`{}`: {}", key.name, lower_first(key.doc.split(". ").next().unwrap_or(key.doc)))),
+                    Diagnostic::error(Code::MissingKey, span, format!("{} needs `{}`", table.name, key.name)).help(format!(
+                        "`{}`: {}",
+                        key.name,
+                        lower_first(key.doc.split(". ").next().unwrap_or(key.doc))
+                    )),
                 );
             }
         }

@@ -80,7 +80,8 @@ impl Reader<'_> {
         };
         if reserved {
             self.out.push(
-                Diagnostic::error(Code::BadName, name.span, format!("`{text}` is a word of the language")).help("choose another name"),
+                Diagnostic::error(Code::BadName, name.span, format!("`{text}` is a word of the language"))
+                    .help("choose another name"),
             );
         }
         !reserved

@@ -37,8 +37,12 @@ impl Reader<'_> {
         let good = self.name(name, Naming::Member);
         if node.is_null() {
             self.out.push(
-                Diagnostic::error(Code::WrongType, name.span, format!("the parameter `{}` says nothing about itself", name.value))
-                    .help(format!("write `{}: {{ type: string }}`", name.value)),
+                Diagnostic::error(
+                    Code::WrongType,
+                    name.span,
+                    format!("the parameter `{}` says nothing about itself", name.value),
+                )
+                .help(format!("write `{}: {{ type: string }}`", name.value)),
             );
             return None;
         }
@@ -66,14 +70,19 @@ impl Reader<'_> {
         let ask = self.plain_text(fields.get("ask"), "ask");
         if required && let Some((key, _)) = fields.entry("default").filter(|(_, v)| !v.is_null()) {
             self.out.push(
-                Diagnostic::error(Code::Conflict, key.span, format!("the parameter `{}` is required and has a default", name.value))
-                    .also(fields.key_span("required"), "required here")
-                    .help("with a default it is never missing: leave one of them out"),
+                Diagnostic::error(
+                    Code::Conflict,
+                    key.span,
+                    format!("the parameter `{}` is required and has a default", name.value),
+                )
+                .also(fields.key_span("required"), "required here")
+                .help("with a default it is never missing: leave one of them out"),
             );
         }
         if ty == ParamType::Choice && choices.is_none() {
             self.out.push(
-                Diagnostic::error(Code::MissingKey, fields.key_span("type"), "a `choice` needs `choices`").help("write `choices: [a, b]`"),
+                Diagnostic::error(Code::MissingKey, fields.key_span("type"), "a `choice` needs `choices`")
+                    .help("write `choices: [a, b]`"),
             );
         }
         if let (Some(node), Some(_)) = (fields.get("choices"), &choices)
@@ -84,8 +93,12 @@ impl Reader<'_> {
         }
         if ty == ParamType::Secret && default.as_ref().is_some_and(|d| matches!(d.kind, ArgKind::Value(Value::Str(_)))) {
             self.out.push(
-                Diagnostic::error(Code::Conflict, fields.key_span("default"), format!("the secret `{}` has its value written in the file", name.value))
-                    .help("take it out and change it; give it with `--param`, or through `env:`"),
+                Diagnostic::error(
+                    Code::Conflict,
+                    fields.key_span("default"),
+                    format!("the secret `{}` has its value written in the file", name.value),
+                )
+                .help("take it out and change it; give it with `--param`, or through `env:`"),
             );
         }
         let param = Param { name: name.clone(), span: name.span, ty, default, required, choices, min, max, pattern, help, ask };
@@ -112,7 +125,8 @@ impl Reader<'_> {
             };
             if let Some(meant) = meant {
                 self.out.push(
-                    Diagnostic::error(Code::BadChoice, node.span, format!("`{text}` is no type")).help(format!("here it is `type: {meant}`")),
+                    Diagnostic::error(Code::BadChoice, node.span, format!("`{text}` is no type"))
+                        .help(format!("here it is `type: {meant}`")),
                 );
                 return None;
             }
@@ -137,7 +151,7 @@ impl Reader<'_> {
     /// Reports literal defaults and limits that are not of the parameter's type.
     fn param_literals(&mut self, param: &Param) {
         let mut typed = |arg: &Option<runbook_core::model::Arg>, what: &str, ty: ParamType| {
-            let Some(arg) = arg.as_ref().filter(|a| a.is_literal()) else { return None };
+            let arg = arg.as_ref().filter(|a| a.is_literal())?;
             let value = arg.skeleton();
             match inputs::typed(ty, value) {
                 Ok(value) => Some((arg.span, value)),
@@ -153,7 +167,13 @@ impl Reader<'_> {
         let default = typed(&param.default, "default", param.ty);
         let lengthy = matches!(
             param.ty,
-            ParamType::String | ParamType::Path | ParamType::Url | ParamType::List | ParamType::Secret | ParamType::Choice | ParamType::Map
+            ParamType::String
+                | ParamType::Path
+                | ParamType::Url
+                | ParamType::List
+                | ParamType::Secret
+                | ParamType::Choice
+                | ParamType::Map
         );
         let bound = if lengthy { ParamType::Int } else { param.ty };
         let min = typed(&param.min, "min", bound);
@@ -162,7 +182,8 @@ impl Reader<'_> {
             && runbook_core::value::compare(min, max).is_ok_and(std::cmp::Ordering::is_gt)
         {
             self.out.push(
-                Diagnostic::error(Code::Conflict, *span, format!("`max` ({max}) is less than `min` ({min})")).also(*at, "the least value"),
+                Diagnostic::error(Code::Conflict, *span, format!("`max` ({max}) is less than `min` ({min})"))
+                    .also(*at, "the least value"),
             );
             return;
         }
@@ -209,8 +230,9 @@ impl Reader<'_> {
     fn env_entry(&mut self, name: &Spanned<String>, value: Option<&Node>, out: &mut Vec<EnvName>) {
         if let Some((before, after)) = name.value.split_once('=') {
             self.out.push(
-                Diagnostic::error(Code::BadName, name.span, format!("`{}` gives a variable a value", name.value))
-                    .help(format!("`env` names the variables that are read: write `{before}`; a value of your own (`{after}`) belongs to `vars`")),
+                Diagnostic::error(Code::BadName, name.span, format!("`{}` gives a variable a value", name.value)).help(format!(
+                    "`env` names the variables that are read: write `{before}`; a value of your own (`{after}`) belongs to `vars`"
+                )),
             );
             return;
         }
@@ -226,11 +248,17 @@ impl Reader<'_> {
         }
         let plain = match value {
             Some(node) if !node.is_null() => {
-                if !matches!(node.as_str(), Some("plain" | "secret")) && node.as_scalar().is_some_and(|s| s.value != ScalarValue::Null) {
+                if !matches!(node.as_str(), Some("plain" | "secret"))
+                    && node.as_scalar().is_some_and(|s| s.value != ScalarValue::Null)
+                {
                     let shown = node.as_scalar().map(|s| s.text.clone()).unwrap_or_default();
                     self.out.push(
-                        Diagnostic::error(Code::BadChoice, node.span, format!("an environment variable is `plain` or `secret`, found {shown:?}"))
-                            .help("`env` names the variables that are read; a value of your own belongs to `vars`"),
+                        Diagnostic::error(
+                            Code::BadChoice,
+                            node.span,
+                            format!("an environment variable is `plain` or `secret`, found {shown:?}"),
+                        )
+                        .help("`env` names the variables that are read; a value of your own belongs to `vars`"),
                     );
                     return;
                 }

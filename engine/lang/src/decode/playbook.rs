@@ -52,7 +52,9 @@ pub(crate) fn playbook(reader: &mut Reader<'_>, node: &Node, identity: Identity)
     if let Some(title) = &title
         && title.value.contains('\n')
     {
-        reader.out.push(Diagnostic::error(Code::WrongType, title.span, "`playbook` is one line").help("put the rest under `description:`"));
+        reader.out.push(
+            Diagnostic::error(Code::WrongType, title.span, "`playbook` is one line").help("put the rest under `description:`"),
+        );
     }
     let contents = reader.contents(&fields);
     let playbook = Playbook {
@@ -77,7 +79,10 @@ pub(crate) fn playbook(reader: &mut Reader<'_>, node: &Node, identity: Identity)
         rescue: fields.get("rescue").map(|n| reader.steps(n, "rescue", Ground::default())).unwrap_or_default(),
         always: fields.get("always").map(|n| reader.steps(n, "always", Ground::default())).unwrap_or_default(),
         outputs: reader.named_args(fields.get("outputs"), "outputs", Naming::Member),
-        undo_on_failure: fields.get("on_failure").and_then(|n| reader.word(n, "on_failure", &[("stop", false), ("undo", true)])).unwrap_or_default(),
+        undo_on_failure: fields
+            .get("on_failure")
+            .and_then(|n| reader.word(n, "on_failure", &[("stop", false), ("undo", true)]))
+            .unwrap_or_default(),
         lock: fields.get("lock").map_or(Lock::System, |n| reader.lock(n)),
         permissions: fields.get("permissions").and_then(|n| reader.permissions(n)),
         on: reader.host(fields.get("on")),
@@ -107,7 +112,10 @@ impl Reader<'_> {
             }
             _ => {
                 let message = "`language` is the version of the language, a whole number";
-                self.out.push(Diagnostic::error(Code::WrongLanguage, node.span, message).help(format!("write `language: {LANGUAGE}`, or leave it out")));
+                self.out.push(
+                    Diagnostic::error(Code::WrongLanguage, node.span, message)
+                        .help(format!("write `language: {LANGUAGE}`, or leave it out")),
+                );
             }
         }
     }
@@ -141,7 +149,8 @@ impl Reader<'_> {
             let misspelt = fields.entries.iter().any(|(k, _)| {
                 PLAYBOOK.get(&k.value).is_none()
                     && (nearest(&k.value, ["steps", "triage", "checks"]).is_some()
-                        || crate::keys::find_alias(Where::Playbook, &k.value).is_some_and(|a| ["`steps:`", "`triage:`", "`checks:`"].iter().any(|w| a.help.contains(w))))
+                        || crate::keys::find_alias(Where::Playbook, &k.value)
+                            .is_some_and(|a| ["`steps:`", "`triage:`", "`checks:`"].iter().any(|w| a.help.contains(w))))
             });
             if !misspelt {
                 self.out.push(
@@ -179,11 +188,17 @@ impl Reader<'_> {
             (Some(every), None) => {
                 let duration = self.duration(every, "every")?;
                 if duration.as_secs() < 1 {
-                    self.out.push(Diagnostic::error(Code::BadSchedule, every.span, "a schedule of less than a second").help("write at least `1s`"));
+                    self.out.push(
+                        Diagnostic::error(Code::BadSchedule, every.span, "a schedule of less than a second")
+                            .help("write at least `1s`"),
+                    );
                     return None;
                 }
                 if let Some((key, _)) = fields.entry("timezone") {
-                    self.out.push(Diagnostic::error(Code::NotAllowedHere, key.span, "`timezone` means nothing beside `every`").help("leave it out"));
+                    self.out.push(
+                        Diagnostic::error(Code::NotAllowedHere, key.span, "`timezone` means nothing beside `every`")
+                            .help("leave it out"),
+                    );
                 }
                 Some(Schedule::Every(duration))
             }
@@ -195,15 +210,23 @@ impl Reader<'_> {
                     Ok(_) if words == 5 || cron.starts_with('@') => Some(Schedule::Cron { cron, timezone }),
                     Ok(_) => {
                         self.out.push(
-                            Diagnostic::error(Code::BadSchedule, node.span, format!("a cron expression has five fields, found {words}"))
-                                .help("minute, hour, day of month, month, day of week: \"0 2 * * SUN\""),
+                            Diagnostic::error(
+                                Code::BadSchedule,
+                                node.span,
+                                format!("a cron expression has five fields, found {words}"),
+                            )
+                            .help("minute, hour, day of month, month, day of week: \"0 2 * * SUN\""),
                         );
                         None
                     }
                     Err(error) => {
                         self.out.push(
-                            Diagnostic::error(Code::BadSchedule, node.span, format!("not a cron expression: {}", cron_cause(&error.to_string())))
-                                .help("minute, hour, day of month, month, day of week: \"0 2 * * SUN\""),
+                            Diagnostic::error(
+                                Code::BadSchedule,
+                                node.span,
+                                format!("not a cron expression: {}", cron_cause(&error.to_string())),
+                            )
+                            .help("minute, hour, day of month, month, day of week: \"0 2 * * SUN\""),
                         );
                         None
                     }
@@ -219,7 +242,8 @@ impl Reader<'_> {
             return Some(name);
         }
         self.out.push(
-            Diagnostic::error(Code::BadSchedule, node.span, format!("there is no time zone {name:?}")).help("an IANA name such as `Europe/Berlin` or `UTC`"),
+            Diagnostic::error(Code::BadSchedule, node.span, format!("there is no time zone {name:?}"))
+                .help("an IANA name such as `Europe/Berlin` or `UTC`"),
         );
         None
     }
@@ -239,7 +263,8 @@ impl Reader<'_> {
             None => {
                 if fields.entry("name").is_none() {
                     self.out.push(
-                        Diagnostic::error(Code::MissingKey, fields.head(), "`lock` needs `name`").help("write `lock: { name: NAME, wait: 10m }`"),
+                        Diagnostic::error(Code::MissingKey, fields.head(), "`lock` needs `name`")
+                            .help("write `lock: { name: NAME, wait: 10m }`"),
                     );
                 }
                 Lock::System
@@ -262,7 +287,9 @@ impl Reader<'_> {
                             "write" => out.push(Permission::Write(template)),
                             "net" => {
                                 let fits = template.as_literal().is_none_or(|t| {
-                                    t.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && (port == "*" || port.parse::<u16>().is_ok_and(|p| p > 0)))
+                                    t.rsplit_once(':').is_some_and(|(host, port)| {
+                                        !host.is_empty() && (port == "*" || port.parse::<u16>().is_ok_and(|p| p > 0))
+                                    })
                                 });
                                 if !fits {
                                     self.out.push(
@@ -284,7 +311,10 @@ impl Reader<'_> {
                     Some("signal") => out.push(Permission::Signal),
                     Some(word @ ("write" | "net")) => {
                         let example = if word == "write" { "write: /var/log" } else { "net: 127.0.0.1:8000" };
-                        self.out.push(Diagnostic::error(Code::BadChoice, item.span, format!("`{word}` says not where")).help(format!("write `{example}`")));
+                        self.out.push(
+                            Diagnostic::error(Code::BadChoice, item.span, format!("`{word}` says not where"))
+                                .help(format!("write `{example}`")),
+                        );
                     }
                     _ => {
                         let text = item.as_scalar().map(|s| s.text.clone()).unwrap_or_default();

@@ -229,7 +229,8 @@ impl Reader<'_> {
             "the units are `ms`, `s`, `m`, `h`, `d`, `w`, longer ones first: `1h30m`".to_owned()
         };
         self.out.push(
-            Diagnostic::error(Code::BadDuration, node.span, format!("`{key}` takes a duration such as `30s`, found `{text}`")).help(help),
+            Diagnostic::error(Code::BadDuration, node.span, format!("`{key}` takes a duration such as `30s`, found `{text}`"))
+                .help(help),
         );
     }
 
@@ -253,7 +254,11 @@ impl Reader<'_> {
             Ok(template) => Some(template),
             Err(error) => {
                 let from = scalar.text.get(error.range.start as usize..).unwrap_or("");
-                let code = if ["{{", "{%", "{#"].iter().any(|b| from.starts_with(b)) { Code::TemplateSyntax } else { Code::ExpressionSyntax };
+                let code = if ["{{", "{%", "{#"].iter().any(|b| from.starts_with(b)) {
+                    Code::TemplateSyntax
+                } else {
+                    Code::ExpressionSyntax
+                };
                 self.syntax(node, &scalar.map, code, error);
                 None
             }
@@ -300,7 +305,8 @@ impl Reader<'_> {
         match &node.kind {
             NodeKind::Scalar(_) => self.expr(node, key).into_iter().collect(),
             NodeKind::List(items) if items.is_empty() => {
-                self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")).help("leave the key out"));
+                self.out
+                    .push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")).help("leave the key out"));
                 Vec::new()
             }
             NodeKind::List(items) => items.iter().filter_map(|i| self.expr(i, key)).collect(),

@@ -80,7 +80,11 @@ impl Walk {
             let dollar = self.before == '$';
             let quoted = matches!(self.top(), Around::Double);
             match (self.top().clone(), c) {
-                (Around::Single | Around::Ansi, '\'') | (Around::Double, '"') | (Around::Backquote, '`') | (Around::Parens, ')') | (Around::Braces, '}') => {
+                (Around::Single | Around::Ansi, '\'')
+                | (Around::Double, '"')
+                | (Around::Backquote, '`')
+                | (Around::Parens, ')')
+                | (Around::Braces, '}') => {
                     self.stack.pop();
                 }
                 (Around::Single | Around::Ansi, _) => {}
@@ -141,15 +145,13 @@ impl Walk {
         if self.comment {
             return Some("inside a comment");
         }
-        for around in self.stack.iter().rev() {
-            match around {
-                Around::Single | Around::Ansi => return Some("inside single quotes"),
-                Around::Double => return Some("inside double quotes"),
-                Around::Braces => return Some("inside `${ }`"),
-                Around::Backquote => return Some("inside backquotes"),
-                // What surrounds a command substitution does not quote what is inside it.
-                Around::Parens | Around::Bare => break,
-            }
+        // Only the innermost counts: what surrounds a command substitution does not quote what is inside it.
+        match self.top() {
+            Around::Single | Around::Ansi => return Some("inside single quotes"),
+            Around::Double => return Some("inside double quotes"),
+            Around::Braces => return Some("inside `${ }`"),
+            Around::Backquote => return Some("inside backquotes"),
+            Around::Parens | Around::Bare => {}
         }
         match self.before {
             '\\' => Some("behind a backslash"),
@@ -211,13 +213,23 @@ impl Reader<'_> {
                     "behind `$`" => "leave the `$` out: the engine puts the value itself there".to_owned(),
                     "inside a comment" => "take it out of the comment".to_owned(),
                     "inside single quotes" | "inside double quotes" => {
-                        format!("leave the quotes out, or pass it by `env: {{ VALUE: \"{{{{ {} }}}}\" }}` and write \"$VALUE\"", expr.text.trim())
+                        format!(
+                            "leave the quotes out, or pass it by `env: {{ VALUE: \"{{{{ {} }}}}\" }}` and write \"$VALUE\"",
+                            expr.text.trim()
+                        )
                     }
-                    _ => format!("pass it by `env: {{ VALUE: \"{{{{ {} }}}}\" }}` and write \"$VALUE\", or use `command:`", expr.text.trim()),
+                    _ => format!(
+                        "pass it by `env: {{ VALUE: \"{{{{ {} }}}}\" }}` and write \"$VALUE\", or use `command:`",
+                        expr.text.trim()
+                    ),
                 };
                 self.out.push(
-                    Diagnostic::error(Code::ShellQuoting, expr.span, format!("a value {place}, where the engine's own quotes would not hold"))
-                        .help(help),
+                    Diagnostic::error(
+                        Code::ShellQuoting,
+                        expr.span,
+                        format!("a value {place}, where the engine's own quotes would not hold"),
+                    )
+                    .help(help),
                 );
             }
         }

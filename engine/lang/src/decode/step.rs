@@ -56,7 +56,9 @@ impl Reader<'_> {
             return Vec::new();
         };
         if items.is_empty() {
-            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` has no steps")).help("it needs at least one"));
+            self.out.push(
+                Diagnostic::error(Code::WrongType, node.span, format!("`{key}` has no steps")).help("it needs at least one"),
+            );
         }
         items.iter().filter_map(|item| self.step(item, ground)).collect()
     }
@@ -126,7 +128,8 @@ impl Reader<'_> {
     /// Reports a key of a step that is neither a body nor common.
     fn unknown_step_key(&mut self, key: &Spanned<String>, entry: Option<&Entry>, no_body: bool) {
         let name = key.value.as_str();
-        let unknown = |help: String| Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{name}` in a step")).help(help);
+        let unknown =
+            |help: String| Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{name}` in a step")).help(help);
         if let Some(entry) = entry
             && entry.args_schema["properties"].get(name).is_some()
         {
@@ -162,8 +165,10 @@ impl Reader<'_> {
         let near = if no_body { near_body.or(near_common) } else { near_common.or(near_body) };
         let elsewhere: Vec<&str> = keys::tables_with(name).map(|t| t.name).collect();
         self.out.push(match near {
-            _ if !elsewhere.is_empty() => Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{name}` means nothing in a step"))
-                .help(format!("it belongs to {}", elsewhere.join(" or to "))),
+            _ if !elsewhere.is_empty() => {
+                Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{name}` means nothing in a step"))
+                    .help(format!("it belongs to {}", elsewhere.join(" or to ")))
+            }
             Some(near) => unknown(format!("did you mean `{near}`?")),
             None => unknown(format!("allowed here: {}, and one body", STEP.names().collect::<Vec<_>>().join(", "))),
         });
@@ -188,9 +193,13 @@ impl Reader<'_> {
             }
             [(first, _), (second, _), ..] => {
                 self.out.push(
-                    Diagnostic::error(Code::TwoBodies, second.span, format!("a step with two bodies: `{}` and `{}`", first.value, second.value))
-                        .also(first.span, "the first one")
-                        .help(format!("begin a new step: `- {}: ...`", second.value)),
+                    Diagnostic::error(
+                        Code::TwoBodies,
+                        second.span,
+                        format!("a step with two bodies: `{}` and `{}`", first.value, second.value),
+                    )
+                    .also(first.span, "the first one")
+                    .help(format!("begin a new step: `- {}: ...`", second.value)),
                 );
                 None
             }
@@ -199,51 +208,48 @@ impl Reader<'_> {
 
     /// Reports keys that mean nothing beside this body or at this place.
     fn misplaced(&mut self, fields: &Fields<'_>, body: &str, entry: Option<&Entry>, ground: Ground) {
-        let mut refuse = |key: &str, why: String, help: &str| {
-            if let Some((key, _)) = fields.entry(key) {
-                self.out.push(Diagnostic::error(Code::NotAllowedHere, key.span, why).help(help));
+        let mut refuse = |key: &str, why: &str, help: &str| {
+            if let Some((found, _)) = fields.entry(key) {
+                let why = why.replace("{}", body);
+                self.out.push(Diagnostic::error(Code::NotAllowedHere, found.span, format!("`{key}` {why}")).help(help));
             }
         };
-        for key in ["needs", "every"] {
-            if !ground.parallel {
-                let help = if key == "every" {
-                    "steps run in file order; a pause between attempts is `retry: { every: ... }`"
-                } else {
-                    "steps run in file order; write a graph as the children of a `parallel`"
-                };
-                refuse(key, format!("`{key}` means something only inside `parallel`"), help);
-            }
+        if !ground.parallel {
+            let why = "means something only inside `parallel`";
+            refuse("needs", why, "steps run in file order; write a graph as the children of a `parallel`");
+            refuse("every", why, "steps run in file order; a pause between attempts is `retry: { every: ... }`");
         }
-        for key in ["rescue", "always"] {
-            if body != "block" {
-                refuse(key, format!("`{key}` stands beside `block`, not beside `{body}`"), "put the step into a `block`");
-            }
+        if body != "block" {
+            let why = "stands beside `block`, not beside `{}`";
+            refuse("rescue", why, "put the step into a `block`");
+            refuse("always", why, "put the step into a `block`");
         }
         if body != "play" {
             let help = match entry {
                 Some(_) => "write the arguments under the module's name",
                 None => "it gives the parameters of `play`",
             };
-            refuse("with", format!("`with` stands beside `play`, not beside `{body}`"), help);
+            refuse("with", "stands beside `play`, not beside `{}`", help);
         }
-        for key in ["severity", "graded"] {
-            if !ground.checklist {
-                refuse(key, format!("`{key}` means something only in a checklist"), "leave it out; under `steps` a failed step is a failure");
-            }
+        if !ground.checklist {
+            let why = "means something only in a checklist";
+            refuse("severity", why, "leave it out; under `steps` a failed step is a failure");
+            refuse("graded", why, "leave it out; under `steps` a failed step is a failure");
         }
         let looks = entry.is_some_and(|e| e.kind == Kind::Probe);
         let passive = matches!(body, "note" | "set" | "ask" | "manual" | "wait" | "fail" | "stop");
-        for key in ["undo", "idempotent", "touches"] {
-            if looks || (passive && !(key == "undo" && body == "manual")) {
-                refuse(key, format!("`{key}` beside `{body}`, which changes nothing"), "leave it out");
+        if looks || passive {
+            let why = "beside `{}`, which changes nothing";
+            if body != "manual" {
+                refuse("undo", why, "leave it out");
             }
-        }
-        if looks || matches!(body, "note" | "set" | "ask" | "manual" | "wait" | "fail" | "stop") {
-            refuse("confirm", format!("`confirm` beside `{body}`, which changes nothing"), "leave it out; `ask:` is a question of its own");
+            refuse("idempotent", why, "leave it out");
+            refuse("touches", why, "leave it out");
+            refuse("confirm", why, "leave it out; `ask:` is a question of its own");
         }
         if entry.is_none() && passive && body != "manual" && body != "ask" {
             for key in ["retry", "expect", "grade"] {
-                refuse(key, format!("`{key}` beside `{body}`, which has no result to judge"), "leave it out");
+                refuse(key, "beside `{}`, which has no result to judge", "leave it out");
             }
         }
     }
@@ -282,7 +288,9 @@ impl Reader<'_> {
             idempotent: fields.get("idempotent").and_then(|n| self.bool(n, "idempotent")),
             save: self.text_arg(fields.get("save"), "save"),
             sensitive: fields.get("sensitive").and_then(|n| self.bool(n, "sensitive")).unwrap_or_default(),
-            on: self.host(fields.get("on")).map(|t| runbook_core::model::Arg { span: t.span, kind: runbook_core::model::ArgKind::Template(t) }),
+            on: self
+                .host(fields.get("on"))
+                .map(|t| runbook_core::model::Arg { span: t.span, kind: runbook_core::model::ArgKind::Template(t) }),
             graded: fields.get("graded").and_then(|n| self.bool(n, "graded")).unwrap_or(true),
             each,
             // Replaced by the caller.
@@ -304,7 +312,9 @@ impl Reader<'_> {
                 let mut diagnostic = Diagnostic::error(Code::BadChoice, item.span, format!("{text:?} names no resource"));
                 diagnostic = match nearest(kind, KINDS.iter().copied()) {
                     Some(near) if text.contains(':') => diagnostic.help(format!("did you mean `{near}:`?")),
-                    _ => diagnostic.help("a resource is written `service:NAME`, `port:N`, `process:PID`, `file:PATH`, `db:PATH` or `host:*`"),
+                    _ => diagnostic.help(
+                        "a resource is written `service:NAME`, `port:N`, `process:PID`, `file:PATH`, `db:PATH` or `host:*`",
+                    ),
                 };
                 self.out.push(diagnostic);
             }

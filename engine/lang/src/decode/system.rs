@@ -35,7 +35,8 @@ pub(crate) fn system(reader: &mut Reader<'_>, node: &Node, file: SourceId, profi
                 &laid
             }
             None => {
-                let mut diagnostic = Diagnostic::error(Code::UnknownProfile, node.span.at_start(), format!("there is no profile `{name}`"));
+                let mut diagnostic =
+                    Diagnostic::error(Code::UnknownProfile, node.span.at_start(), format!("there is no profile `{name}`"));
                 if let Some((key, _)) = node.as_map().and_then(|m| m.iter().find(|(k, _)| k.value == "profiles")) {
                     diagnostic.span = Some(key.span);
                 }
@@ -83,7 +84,8 @@ impl Reader<'_> {
 
     /// The names of the profiles; each overlay's keys are checked, chosen or not.
     fn profiles(&mut self, node: &Node) -> Vec<String> {
-        let entries = self.entries(node.get("profiles").filter(|n| !n.is_null()), "profiles", "a map such as `{staging: {vars: {...}}}`");
+        let entries =
+            self.entries(node.get("profiles").filter(|n| !n.is_null()), "profiles", "a map such as `{staging: {vars: {...}}}`");
         for (name, overlay) in entries {
             self.name(name, Naming::Id);
             let Some(keys) = overlay.as_map() else {
@@ -93,7 +95,8 @@ impl Reader<'_> {
             for (key, _) in keys {
                 if matches!(key.value.as_str(), "system" | "profiles" | "language") {
                     self.out.push(
-                        Diagnostic::error(Code::NotAllowedHere, key.span, format!("a profile cannot change `{}`", key.value)).help("leave it out"),
+                        Diagnostic::error(Code::NotAllowedHere, key.span, format!("a profile cannot change `{}`", key.value))
+                            .help("leave it out"),
                     );
                 } else if SYSTEM.get(&key.value).is_none() {
                     self.unknown_key(key, &SYSTEM, None);
@@ -176,13 +179,16 @@ impl Reader<'_> {
         let mut out = Vec::new();
         for item in items {
             let Some(words) = item.as_list() else {
-                let example = item.as_str().map(|t| format!("a list of words such as `[{}]`", t.split_whitespace().collect::<Vec<_>>().join(", ")));
+                let example = item
+                    .as_str()
+                    .map(|t| format!("a list of words such as `[{}]`", t.split_whitespace().collect::<Vec<_>>().join(", ")));
                 self.wrong(item, "read_commands", example.as_deref().unwrap_or("a list of words such as `[kubectl, get]`"));
                 continue;
             };
             if words.is_empty() {
                 self.out.push(
-                    Diagnostic::error(Code::WrongType, item.span, "an empty prefix would make every command a `read`").help("name the program"),
+                    Diagnostic::error(Code::WrongType, item.span, "an empty prefix would make every command a `read`")
+                        .help("name the program"),
                 );
                 continue;
             }
@@ -272,7 +278,8 @@ impl Reader<'_> {
 
     fn service(&mut self, id: &Spanned<String>, node: &Node) -> Service {
         let fields = Fields { node, entries: node.as_map().unwrap_or(&[]) };
-        let check = |reader: &mut Self, key: &str| fields.get(key).map(|n| reader.checks(n, key, Ground::default())).unwrap_or_default();
+        let check =
+            |reader: &mut Self, key: &str| fields.get(key).map(|n| reader.checks(n, key, Ground::default())).unwrap_or_default();
         let (ready, present) = (check(self, "ready"), check(self, "present"));
         let rest = fields.entries.iter().filter(|(k, _)| !matches!(k.value.as_str(), "needs" | "ready" | "present"));
         let fields_of = rest.map(|(k, v)| (k.clone(), self.arg(v))).collect();

@@ -31,13 +31,20 @@ impl Reader<'_> {
             for key in ["as", "order", "max_parallel"] {
                 if let Some((key, _)) = fields.entry(key) {
                     self.out.push(
-                        Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{}` means nothing without `for_each`", key.value))
-                            .help("add `for_each:`, or leave it out"),
+                        Diagnostic::error(
+                            Code::NotAllowedHere,
+                            key.span,
+                            format!("`{}` means nothing without `for_each`", key.value),
+                        )
+                        .help("add `for_each:`, or leave it out"),
                     );
                 }
             }
             if let Some((key, _)) = fields.entry("for_each") {
-                self.out.push(Diagnostic::error(Code::WrongType, key.span, "`for_each` repeats over nothing").help("give it a list, a map or an expression"));
+                self.out.push(
+                    Diagnostic::error(Code::WrongType, key.span, "`for_each` repeats over nothing")
+                        .help("give it a list, a map or an expression"),
+                );
             }
             return None;
         };
@@ -45,7 +52,13 @@ impl Reader<'_> {
             NodeKind::Scalar(_) => Over::Expr(self.expr(node, "for_each")?),
             _ => Over::Literal(self.arg(node)),
         };
-        Some(Each { over, span: node.span, bind: bind.map_or_else(|| "item".to_owned(), |b| b.value), order: order.unwrap_or_default(), max_parallel })
+        Some(Each {
+            over,
+            span: node.span,
+            bind: bind.map_or_else(|| "item".to_owned(), |b| b.value),
+            order: order.unwrap_or_default(),
+            max_parallel,
+        })
     }
 
     /// `retry`.
@@ -53,7 +66,8 @@ impl Reader<'_> {
         let node = node?;
         if let Some(ScalarValue::Int(n)) = node.as_scalar().map(|s| &s.value) {
             self.out.push(
-                Diagnostic::error(Code::WrongType, node.span, format!("`retry` is a map, found `{n}`")).help(format!("write `retry: {{ attempts: {n} }}`")),
+                Diagnostic::error(Code::WrongType, node.span, format!("`retry` is a map, found `{n}`"))
+                    .help(format!("write `retry: {{ attempts: {n} }}`")),
             );
             return None;
         }
@@ -129,7 +143,10 @@ impl Reader<'_> {
                 );
             }
             (None, Some(_)) if target.is_none() && warning.is_none() && critical.is_none() && fields.entry("unit").is_some() => {
-                self.out.push(Diagnostic::error(Code::MissingKey, fields.head(), "`grade` has a unit and no limits").help("add `target`, `warning` or `critical`"));
+                self.out.push(
+                    Diagnostic::error(Code::MissingKey, fields.head(), "`grade` has a unit and no limits")
+                        .help("add `target`, `warning` or `critical`"),
+                );
             }
             _ => {}
         }
@@ -153,7 +170,8 @@ impl Reader<'_> {
             NodeKind::Scalar(s) if s.text == "each" => {
                 if !loops {
                     self.out.push(
-                        Diagnostic::error(Code::NotAllowedHere, node.span, "`confirm: each` means nothing without `for_each`").help("write `confirm: true`"),
+                        Diagnostic::error(Code::NotAllowedHere, node.span, "`confirm: each` means nothing without `for_each`")
+                            .help("write `confirm: true`"),
                     );
                 }
                 Some(Confirm::Each)

@@ -90,8 +90,26 @@ impl Table {
 }
 
 /// Every table, for looking up where a key belongs.
-pub const TABLES: &[&Table] =
-    &[&PLAYBOOK, &STEP, &BODIES, &BLOCK, &RETRY, &GRADE, &PARAM, &ASK, &WAIT, &CONFIRM, &LOCK, &SCHEDULE, &LINK, &SYSTEM, &SERVICE, &STOP, &THRESHOLD, &ESCALATION];
+pub const TABLES: &[&Table] = &[
+    &PLAYBOOK,
+    &STEP,
+    &BODIES,
+    &BLOCK,
+    &RETRY,
+    &GRADE,
+    &PARAM,
+    &ASK,
+    &WAIT,
+    &CONFIRM,
+    &LOCK,
+    &SCHEDULE,
+    &LINK,
+    &SYSTEM,
+    &SERVICE,
+    &STOP,
+    &THRESHOLD,
+    &ESCALATION,
+];
 
 /// The tables that know this key.
 pub fn tables_with(name: &str) -> impl Iterator<Item = &'static Table> {

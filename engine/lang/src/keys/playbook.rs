@@ -14,7 +14,11 @@ static PLAYBOOK_KEYS: &[Key] = &[
     key("tags", Shape::Texts, "Words for listing and selecting."),
     key("severity", Shape::Text, "For routing and reports, such as `sev2`."),
     key("expected_duration", Shape::Duration, "How long it usually takes; over it, the run is marked late."),
-    key("system", Shape::Text, "The system it belongs to: a folder of `playbooks/` or a path; the `system.yaml` beside the playbook if left out."),
+    key(
+        "system",
+        Shape::Text,
+        "The system it belongs to: a folder of `playbooks/` or a path; the `system.yaml` beside the playbook if left out.",
+    ),
     key("schedule", Shape::Table(&SCHEDULE), "When it runs by itself."),
     key("params", Shape::MapOf(&Shape::Table(&PARAM)), "Its typed inputs, in scope as `params.NAME`."),
     key(
@@ -51,7 +55,9 @@ pub static PARAM: Table = Table { name: "a parameter", keys: PARAM_KEYS };
 static PARAM_KEYS: &[Key] = &[
     key(
         "type",
-        Shape::Word(&["string", "int", "float", "bool", "duration", "size", "time", "path", "url", "list", "map", "choice", "secret"]),
+        Shape::Word(&[
+            "string", "int", "float", "bool", "duration", "size", "time", "path", "url", "list", "map", "choice", "secret",
+        ]),
         "Its type; `string` if left out.",
     ),
     key("default", Shape::Any, "The value when none is given."),
@@ -84,5 +90,4 @@ static LOCK_KEYS: &[Key] = &[
 /// An entry of `links`.
 pub static LINK: Table = Table { name: "a link", keys: LINK_KEYS };
 
-static LINK_KEYS: &[Key] =
-    &[required("title", Shape::Text, "What it leads to."), required("url", Shape::Text, "Where.")];
+static LINK_KEYS: &[Key] = &[required("title", Shape::Text, "What it leads to."), required("url", Shape::Text, "Where.")];

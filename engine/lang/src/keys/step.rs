@@ -32,7 +32,11 @@ static STEP_KEYS: &[Key] = &[
         Shape::OneOf(&[Shape::Bool, Shape::Word(&["each"]), Shape::Table(&CONFIRM)]),
         "Ask before running: `true`, `each` (per item of a loop) or `{type: WORD}`.",
     ),
-    key("effect", Shape::Word(&["read", "change", "destroy"]), "The effect, where it cannot be known; never lowers a module's own."),
+    key(
+        "effect",
+        Shape::Word(&["read", "change", "destroy"]),
+        "The effect, where it cannot be known; never lowers a module's own.",
+    ),
     key("touches", Shape::Texts, "Resources that a command changes, such as `service:api` or `file:/etc/x`."),
     key("idempotent", Shape::Bool, "Whether running it twice is the same as once; the module's default if left out."),
     key("save", Shape::Template, "Write the result to this file, redacted."),
@@ -78,7 +82,11 @@ static RETRY_KEYS: &[Key] = &[
     key("jitter", Shape::OneOf(&[Shape::Number, Shape::Bool]), "The part of the pause that is random, 0 to 1; `true` is 0.5."),
     key("successes", Shape::Int, "So many successes in a row are needed."),
     key("give_up_when", Shape::Exprs, "Give up at once when one of these holds."),
-    key("on", Shape::ListOf(&Shape::Word(&["failed", "timeout", "unknown"])), "The kinds of failure that are retried; all if left out."),
+    key(
+        "on",
+        Shape::ListOf(&Shape::Word(&["failed", "timeout", "unknown"])),
+        "The kinds of failure that are retried; all if left out.",
+    ),
 ];
 
 /// `grade`.
@@ -100,7 +108,9 @@ static ASK_KEYS: &[Key] = &[
     required("question", Shape::Template, "The question."),
     key(
         "type",
-        Shape::Word(&["string", "int", "float", "bool", "duration", "size", "time", "path", "url", "list", "map", "choice", "secret"]),
+        Shape::Word(&[
+            "string", "int", "float", "bool", "duration", "size", "time", "path", "url", "list", "map", "choice", "secret",
+        ]),
         "The answer's type; `choice` with choices and `string` without if left out.",
     ),
     key("choices", Shape::Any, "The answers to choose from."),

@@ -20,7 +20,11 @@ static SYSTEM_KEYS: &[Key] = &[
     key("contacts", Shape::MapOf(&Shape::Any), "People and teams by name."),
     key("escalation", Shape::ListOf(&Shape::Table(&ESCALATION)), "Whom to call, in order."),
     key("redact", Shape::Any, "Further redaction rules."),
-    key("read_commands", Shape::ListOf(&Shape::Texts), "Argument-vector prefixes whose effect is `read`, such as `[kubectl, get]`."),
+    key(
+        "read_commands",
+        Shape::ListOf(&Shape::Texts),
+        "Argument-vector prefixes whose effect is `read`, such as `[kubectl, get]`.",
+    ),
     key("hosts", Shape::MapOf(&Shape::Any), "Hosts by name."),
     key("services", Shape::MapOf(&Shape::Table(&SERVICE)), "Services by id."),
     key("service_defaults", Shape::Table(&SERVICE), "What every service has unless its own entry says otherwise."),
@@ -32,7 +36,11 @@ pub static SERVICE: Table = Table { name: "a service", keys: SERVICE_KEYS };
 static SERVICE_KEYS: &[Key] = &[
     key("description", Shape::Text, "What it does."),
     key("needs", Shape::Texts, "The services that must run before it."),
-    key("manager", Shape::Word(&["process", "systemd", "compose", "external"]), "Who starts and stops it; `process` if left out."),
+    key(
+        "manager",
+        Shape::Word(&["process", "systemd", "compose", "external"]),
+        "Who starts and stops it; `process` if left out.",
+    ),
     key("host", Shape::Template, "The address it listens on."),
     key("port", Shape::Int, "The port it listens on."),
     key("ports", Shape::ListOf(&Shape::Int), "Further ports it listens on."),

@@ -205,11 +205,12 @@ pub struct SendArgs {
 
 /// A method.
 #[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// Once more each time.
-    POST,
+    Post,
     /// The same each time.
-    PUT,
+    Put,
 }
 action!(Send, "http.send", Some("url"), SendArgs, HttpOut, Effect::Change, false, false);
 

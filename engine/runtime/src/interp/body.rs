@@ -1,5 +1,7 @@
 //! One pass of a step's body.
 
+use std::path::{Path, PathBuf};
+
 use jiff::SignedDuration;
 use runbook_core::event::{Event, Outcome};
 use runbook_core::model::{Body, ModuleCall, Step, WaitBody};
@@ -217,7 +219,7 @@ impl Interpreter<'_> {
         if effect == Effect::Read {
             touches.reads.append(&mut touches.changes);
         }
-        if let Some(refusal) = env.frame.permissions.iter().find_map(|allowed| refusal(allowed, &touches.needs)) {
+        if let Some(refusal) = env.frame.permissions.iter().find_map(|allowed| refusal(allowed, &touches.needs, &self.root)) {
             return Err(refuse(refusal));
         }
         let call = Call {
@@ -286,12 +288,27 @@ fn reads_only(argv: Option<&Value>, prefixes: &[Vec<String>]) -> bool {
     prefixes.iter().any(|p| !p.is_empty() && p.len() <= words.len() && p.iter().zip(words).all(|(a, b)| b.as_str() == Some(a)))
 }
 
+/// A path without `.` and `..`, so that a way up cannot leave a permitted folder.
+fn tidy(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            std::path::Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// Why a need is not covered by the permissions, if one is not.
-fn refusal(allowed: &[Allowed], needs: &[Need]) -> Option<String> {
+fn refusal(allowed: &[Allowed], needs: &[Need], base: &Path) -> Option<String> {
     let covered = |need: &Need| {
         allowed.iter().any(|a| match (a, need) {
             (Allowed::Exec, Need::Exec(_)) | (Allowed::Signal, Need::Signal) => true,
-            (Allowed::Write(root), Need::Write(path)) => path.starts_with(root),
+            (Allowed::Write(root), Need::Write(path)) => tidy(&base.join(path)).starts_with(tidy(&base.join(root))),
             (Allowed::Net(pattern), Need::Net { host, port }) => {
                 let (h, p) = pattern.rsplit_once(':').unwrap_or((pattern, "*"));
                 (h == "*" || h.eq_ignore_ascii_case(host)) && (p == "*" || *p == port.to_string())

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use runbook_core::event::{Event, Outcome};
 use runbook_core::model::{Confirm, Each, Order, Over, Step};
 use runbook_core::module::Effect;
@@ -181,7 +182,8 @@ impl Interpreter<'_> {
     fn gather(&self, step: &Step, env: &Env, items: &[Item], keyed: bool, envs: &[Env], done: Vec<Option<Finished>>) -> Pass {
         let fields = self.result_fields(step);
         let mut values: Vec<(String, Value)> = Vec::new();
-        let mut inner: Map = Map::new();
+        // The results of the steps inside, by id; keys are unique, so gathering them is linear in the number of passes.
+        let mut inner: IndexMap<String, Vec<(String, Value)>> = IndexMap::new();
         for (i, finished) in done.iter().enumerate() {
             let Some(finished) = finished else { continue };
             values.push((items[i].key.clone(), finished.value(&fields)));
@@ -189,17 +191,13 @@ impl Interpreter<'_> {
                 if step.id.as_ref().is_some_and(|s| s.value == id) {
                     continue;
                 }
-                let entry = inner.entry(id).or_insert_with(|| Value::from(Map::new()));
-                let mut map = entry.as_map().cloned().unwrap_or_default();
-                map.insert(items[i].key.clone(), value);
-                *entry = Value::from(map);
+                inner.entry(id).or_default().push((items[i].key.clone(), value));
             }
         }
         let shape = |entries: Vec<(String, Value)>| {
             if keyed { Value::map(entries) } else { Value::list(entries.into_iter().map(|(_, v)| v)) }
         };
-        for (id, by_key) in inner {
-            let entries = by_key.as_map().map(|m| m.iter().map(|(k, v)| (k.clone(), v.clone())).collect()).unwrap_or_default();
+        for (id, entries) in inner {
             env.keep(&id, Value::map([("items", shape(entries))]));
         }
         let finished = || done.iter().flatten();

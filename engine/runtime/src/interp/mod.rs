@@ -53,6 +53,8 @@ pub(crate) struct Interpreter<'w> {
     pub(crate) overrides: Map,
     /// The environment variables that playbooks declared, by name.
     pub(crate) env: HashMap<String, String>,
+    /// The project root.
+    pub(crate) root: std::path::PathBuf,
     pub(crate) began: Timestamp,
     pub(crate) counts: Mutex<Counts>,
     /// Steps that were not reached, as they were passed over.

@@ -37,6 +37,8 @@ pub struct Inputs {
     pub state: String,
     /// The path of this program, as `run.program`.
     pub program: String,
+    /// The project root, against which relative paths of `permissions` and of what modules write are understood.
+    pub root: std::path::PathBuf,
 }
 
 /// What a run came to.
@@ -96,6 +98,7 @@ impl<'w> Interpreter<'w> {
             run,
             overrides: Map::new(),
             env: given.env.clone(),
+            root: given.root.clone(),
             began,
             counts: Mutex::new(Counts::default()),
             unreached: Mutex::default(),

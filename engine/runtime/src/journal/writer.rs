@@ -74,6 +74,7 @@ impl JournalWriter {
     /// The operating system's; after one the journal takes nothing more.
     pub fn sync(&mut self) -> io::Result<()> {
         let result = self.file.sync_data();
+        tracing::trace!(head = %self.head, ok = result.is_ok(), "journal synced");
         self.broken |= result.is_err();
         result
     }

@@ -113,6 +113,7 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
     }
     let mut child = command.spawn()?;
     let leader = child.id().map_or(0, |id| id as i32);
+    tracing::debug!(pid = leader, %program, "started a command");
     let what = exec.argv.iter().take(4).cloned().collect::<Vec<_>>().join(" ");
     running.lock().unwrap_or_else(PoisonError::into_inner).insert(leader, what);
     let mut guard = Guard { leader, armed: leader > 0, running };
@@ -173,7 +174,8 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
     };
     guard.armed = false;
     // What the leader left behind in its group ends with it: a command is over when it is over.
-    if !members(leader).is_empty() && (timed_out || stop.reason().is_some()) {
+    // Finding it means reading all of /proc, milliseconds that a command which simply ended must not pay.
+    if (timed_out || stop.reason().is_some()) && !members(leader).is_empty() {
         kill_tree(leader);
     }
     let (stdout, dropped_out) = out.finish();

@@ -98,6 +98,7 @@ impl Host for LiveHost {
         detach(&mut command);
         let mut child = command.spawn()?;
         let pid = child.id();
+        tracing::debug!(pid, program = %daemon.argv[0], "started a process that goes on");
         locked(&self.exits).insert(pid, None);
         let exits = self.exits.clone();
         // While the engine lives it is the parent and must reap; afterwards the system's first process does.

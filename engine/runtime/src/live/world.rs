@@ -157,6 +157,7 @@ impl World for LiveWorld {
                     return refused(lost);
                 }
             }
+            tracing::debug!(path = %call.path, module = %call.module, attempt = call.attempt, effect = %call.effect, "call");
             let mut ended = Ended { world: self, call: &call, told: false };
             let answer = self.call(&call).await;
             ended.told = true;
