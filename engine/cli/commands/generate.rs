@@ -59,6 +59,9 @@ fn files() -> Vec<(String, String)> {
         ("docs/reference/codes.md".to_owned(), markdown(code_doc::codes_markdown())),
         ("docs/reference/exit-codes.md".to_owned(), markdown(code_doc::exit_codes_markdown())),
         ("docs/reference/expressions.md".to_owned(), markdown(code_doc::functions_markdown())),
+        ("docs/reference/language.md".to_owned(), markdown(language())),
+        ("schemas/playbook.schema.json".to_owned(), json(&runbook_lang::schema::playbook(&registry))),
+        ("schemas/system.schema.json".to_owned(), json(&runbook_lang::schema::system(&registry))),
         ("docs/reference/modules.md".to_owned(), markdown(modules_doc::list_markdown(&registry))),
     ];
     for entry in registry.iter() {
@@ -71,6 +74,22 @@ fn json(schema: &serde_json::Value) -> String {
     let mut text = serde_json::to_string_pretty(schema).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The keys of the language, from the table that the reader and the schemas use too.
+fn language() -> String {
+    let mut out = String::from("# The keys of the language\n\nEvery map of a playbook or system file with its keys. Any other key is a mistake.\n");
+    for table in runbook_lang::keys::TABLES {
+        let mut title = table.name.chars();
+        let title: String = title.next().into_iter().flat_map(char::to_uppercase).chain(title).collect();
+        out.push_str(&format!("\n## {title}\n\n| key | value | meaning |\n|---|---|---|\n"));
+        for key in table.keys {
+            let required = if key.required { " (required)" } else { "" };
+            let shape = key.shape.wanted().replace('|', "\\|");
+            out.push_str(&format!("| `{}`{required} | {shape} | {} |\n", key.name, key.doc.replace('|', "\\|")));
+        }
+    }
+    out
 }
 
 /// The command line, from clap's own help.

@@ -9,8 +9,8 @@ use crate::context::Context;
 pub(crate) fn schema(_: &Context, which: SchemaKind) -> Exit {
     let registry = runbook_modules::builtins();
     let schema = match which {
-        SchemaKind::Playbook => serde_json::json!(registry.names().count()),
-        SchemaKind::System => serde_json::json!(registry.names().count()),
+        SchemaKind::Playbook => runbook_lang::schema::playbook(&registry),
+        SchemaKind::System => runbook_lang::schema::system(&registry),
     };
     say(&serde_json::to_string_pretty(&schema).unwrap_or_default());
     Exit::Ok

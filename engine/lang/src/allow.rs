@@ -29,6 +29,21 @@ impl Allow {
         }
         Some(allow)
     }
+
+    /// What is wrong with the comment itself: words that are no code, or codes of errors.
+    pub(crate) fn complaint(&self) -> Option<Diagnostic> {
+        let error = self.codes.iter().find(|c| c.as_str().starts_with('E'));
+        let message = match (self.unknown.first(), error) {
+            (Some(word), _) => format!("`{word}` is no code of a warning"),
+            (None, Some(code)) => format!("{code} is an error, and errors cannot be silenced"),
+            (None, None) if self.codes.is_empty() => "the comment names no warning".to_owned(),
+            (None, None) => return None,
+        };
+        Some(
+            Diagnostic::warning(Code::Unused, self.span, message)
+                .help("write `# runbook: allow W0101`, with the code that the warning shows"),
+        )
+    }
 }
 
 /// Takes out the warnings that a comment on the same line or the line before silences. Errors stay.

@@ -8,6 +8,7 @@ use runbook_core::module::Registry;
 use runbook_core::span::SourceMap;
 use sha2::{Digest, Sha256};
 
+use crate::allow::Allow;
 use crate::loader::Loader;
 use crate::session::Session;
 
@@ -45,6 +46,8 @@ pub struct Checked {
     pub sources: Arc<SourceMap>,
     /// The full names of the playbooks that were looked at.
     pub playbooks: Vec<String>,
+    /// The comments that silence warnings.
+    pub allows: Vec<Allow>,
 }
 
 impl Checked {
@@ -91,7 +94,7 @@ pub fn check_files(loader: &dyn Loader, names: &[String], registry: &Registry, o
         session.read_playbook(one);
     }
     let diagnostics = session.check();
-    Checked { diagnostics, sources: Arc::new(session.sources), playbooks }
+    Checked { diagnostics, sources: Arc::new(session.sources), playbooks, allows: session.allows }
 }
 
 /// Checks one playbook by name or path.

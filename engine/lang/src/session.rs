@@ -293,6 +293,7 @@ impl<'a> Session<'a> {
         for read in self.read.values_mut() {
             all.extend(std::mem::take(&mut read.out).into_sorted());
         }
+        all.extend(self.allows.iter().filter_map(Allow::complaint));
         let mut all = all.into_sorted();
         // Text that is wrong here anyway need not also be warned about.
         let errors: std::collections::HashSet<Span> =

@@ -2,12 +2,17 @@
 
 mod common;
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use runbook_core::module::Registry;
 use runbook_lang::{Checked, MemoryLoader, Options, check_file, index};
 
 /// Files to begin edits with.
 const GOOD: &[&str] =
     &[include_str!("good/everything.yaml"), include_str!("good/checklist.yaml"), include_str!("good/tree.yaml"), common::OTHER];
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(common::registry);
 
 fn check(main: &[u8], system: &[u8]) -> Checked {
     let files = [
@@ -17,7 +22,7 @@ fn check(main: &[u8], system: &[u8]) -> Checked {
     ];
     let loader = MemoryLoader::new(files);
     let _ = index(&loader);
-    let checked = check_file(&loader, "demo/main", &common::registry(), &Options::default());
+    let checked = check_file(&loader, "demo/main", &REGISTRY, &Options::default());
     for d in &checked.diagnostics {
         let span = d.span.unwrap_or_else(|| panic!("{} has no place", d.message));
         let source = checked.sources.get(span.source).expect("a source");
@@ -172,9 +177,8 @@ fn large_files_are_checked_in_time() {
         }
     }
     let loader = MemoryLoader::new([("playbooks/demo/main.yaml", text.as_str()), ("playbooks/demo/system.yaml", common::SYSTEM)]);
-    let registry = common::registry();
     let began = std::time::Instant::now();
-    let checked = check_file(&loader, "main", &registry, &Options::default());
+    let checked = check_file(&loader, "main", &REGISTRY, &Options::default());
     let took = began.elapsed();
     assert!(checked.diagnostics.is_empty(), "{:?}", &checked.diagnostics[..3.min(checked.diagnostics.len())]);
     // A second with optimisation; many times that without.

@@ -59,7 +59,8 @@ impl<'a> Checker<'a, '_> {
         if let Some(ty) = found {
             return Ok(ty);
         }
-        if self.lost.system || self.lost.names.contains(name) {
+        let open = own.is_some_and(|own| self.open_result(own.step));
+        if open || self.lost.system || self.lost.names.contains(name) {
             return Ok(Ty::Any);
         }
         Err(self.undefined(name, own))
@@ -151,9 +152,6 @@ impl<'a> Checker<'a, '_> {
 
     /// A field of a result that no module makes.
     fn other_fields(&self, step: &'a Step, name: &str) -> Option<Ty<'a>> {
-        if self.open_result(step) {
-            return Some(Ty::Any);
-        }
         self.other_names(step).contains(&name).then_some(Ty::Any)
     }
 
@@ -161,9 +159,7 @@ impl<'a> Checker<'a, '_> {
     fn open_result(&self, step: &Step) -> bool {
         match &step.body {
             Body::Play { name, .. } => self.played(&name.value).is_none(),
-            Body::Module(call) => {
-                self.project.registry.get(&call.name.value).is_none_or(|e| !e.result_schema["properties"].is_object())
-            }
+            Body::Module(call) => self.project.registry.get(&call.name.value).is_none_or(|e| open_schema(&e.result_schema)),
             _ => false,
         }
     }
@@ -305,6 +301,15 @@ impl<'a> Checker<'a, '_> {
     fn step_field(&self, step: &'a Step, name: &str) -> Found<'a> {
         let id = step.id.as_ref().map(|i| i.value.as_str()).unwrap_or_default();
         let inside = self.scope.inside.iter().any(|s| std::ptr::eq(*s, step));
+        if self.scope.outside_its_loop(id) {
+            if name == "items" {
+                return Ok(Ty::Any);
+            }
+            return Err(Wrong::undefined(
+                format!("`steps.{id}` runs in a loop, so outside it there is no one `{name}`"),
+                format!("its results are in `items`: `steps.{id}.items | map(attribute='{name}')`"),
+            ));
+        }
         if name == "items" && step.each.is_none() {
             return Err(Wrong::undefined(format!("`steps.{id}` has no `items`"), "only a step with `for_each` has items"));
         }
@@ -322,6 +327,7 @@ impl<'a> Checker<'a, '_> {
                 format!("its results are in `items`: `steps.{id}.items | map(attribute='{name}')`"),
             )),
             Some(ty) => Ok(ty),
+            None if self.open_result(step) => Ok(Ty::Any),
             None => {
                 let mut names: Vec<&str> = self.entry(step).map(|e| e.result_fields()).unwrap_or_default();
                 names.extend(self.other_names(step));
@@ -396,6 +402,12 @@ impl<'a> Checker<'a, '_> {
             }
         }
     }
+}
+
+/// Whether a result may have fields that its schema does not name.
+fn open_schema(schema: &serde_json::Value) -> bool {
+    let more = &schema["additionalProperties"];
+    !schema["properties"].is_object() || !(more.is_null() || *more == serde_json::Value::Bool(false))
 }
 
 /// The kind of a reserved field of a step's result; `None` if it is no reserved one.

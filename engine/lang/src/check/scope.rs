@@ -63,6 +63,8 @@ pub(crate) struct Scope<'a> {
     local_names: HashMap<&'a str, Vec<usize>>,
     /// Every step with an id.
     pub(crate) ids: HashMap<&'a str, Known<'a>>,
+    /// The loop that a step with an id lies in, the outermost one.
+    loops: HashMap<&'a str, &'a Step>,
     /// The ids of steps that have run.
     ran: HashSet<&'a str>,
     /// The `parallel`s around the place, the innermost last.
@@ -99,7 +101,20 @@ impl<'a> Scope<'a> {
                 }
             });
         }
+        let mut loops = HashMap::new();
+        for list in lists {
+            for looped in outermost_loops(list) {
+                for inner in walk::children(looped) {
+                    walk::each_step(inner, &mut |step| {
+                        if let Some(id) = &step.id {
+                            loops.entry(id.value.as_str()).or_insert(looped);
+                        }
+                    });
+                }
+            }
+        }
         Scope {
+            loops,
             playbook,
             system,
             locals: Vec::new(),
@@ -165,6 +180,11 @@ impl<'a> Scope<'a> {
         walk::each_step(steps, &mut |s| self.ran(s));
     }
 
+    /// Whether a step lies in a loop that this place is outside of: there its results are in `items`.
+    pub(crate) fn outside_its_loop(&self, id: &str) -> bool {
+        self.loops.get(id).is_some_and(|looped| !self.inside.iter().any(|s| std::ptr::eq(*s, *looped)))
+    }
+
     /// Whether a step's result can be used here.
     pub(crate) fn reach(&self, id: &str) -> Reach {
         if self.ran.contains(id) {
@@ -185,4 +205,17 @@ impl<'a> Scope<'a> {
         }
         Reach::Later
     }
+}
+
+/// The loops of a list that lie in no other loop, in file order.
+fn outermost_loops(steps: &[Step]) -> Vec<&Step> {
+    let mut out = Vec::new();
+    for step in steps {
+        if step.each.is_some() {
+            out.push(step);
+        } else {
+            walk::children(step).into_iter().for_each(|list| out.extend(outermost_loops(list)));
+        }
+    }
+    out
 }

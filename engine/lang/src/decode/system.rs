@@ -18,6 +18,9 @@ use crate::overlay;
 /// The keys of a service whose maps are laid over the defaults entry by entry.
 const MERGED: &[&str] = &["vars", "env", "stop"];
 
+/// The signals that a service may be stopped with.
+const SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2", "CONT", "STOP", "TSTP", "WINCH", "ABRT", "ALRM"];
+
 /// Decodes a system file with the profile laid over it.
 pub(crate) fn system(reader: &mut Reader<'_>, node: &Node, file: SourceId, profile: Option<&str>) -> Option<System> {
     if node.as_map().is_none() {
@@ -273,6 +276,19 @@ impl Reader<'_> {
             && grace.as_str().is_none_or(|t| !t.contains("{{") && parse_duration(t).is_none())
         {
             self.bad_duration(grace, "grace");
+        }
+        if let Some(signal) = fields.get("signal")
+            && let Some(text) = signal.as_str().filter(|t| !t.contains("{{"))
+        {
+            let upper = text.to_ascii_uppercase();
+            let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+            if !SIGNALS.contains(&name) {
+                let diagnostic = Diagnostic::error(Code::BadChoice, signal.span, format!("there is no signal `{text}`"));
+                self.out.push(match nearest(name, SIGNALS.iter().copied()) {
+                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None => diagnostic.help(format!("the signals are {}", SIGNALS.join(", "))),
+                });
+            }
         }
     }
 
