@@ -66,7 +66,8 @@ fn crates_form_a_star() {
             assert!(may.contains(&edge.as_str()), "{name} must not depend on {edge}\n{graph}");
         }
     }
-    println!("{graph}");
+    // The graph of crates as cargo sees it is the picture in the design; a new crate must be drawn there.
+    assert_eq!(graph.lines().count(), ALLOWED.len(), "{graph}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod timing;
 
 use std::process::ExitCode;
 
-use crate::table::{Row, Table};
+use crate::table::Table;
 
 /// What was asked for.
 pub(crate) struct Options {
@@ -81,5 +81,5 @@ fn main() -> ExitCode {
     if let Some(path) = &options.json {
         std::fs::write(path, table.json()).unwrap();
     }
-    ExitCode::from(u8::from(options.strict && table.rows().iter().any(Row::is_over)))
+    ExitCode::from(u8::from(options.strict && table.missed()))
 }

@@ -13,8 +13,6 @@ pub(crate) enum Target {
     AtMost(f64),
     /// At most this many times the limit measured beside it.
     Times(f64),
-    /// At most the limit measured beside it and so much more.
-    LimitPlus(f64),
     /// At most a fixed figure and so much more, which is told as a sum.
     Sum(f64, f64),
 }
@@ -51,17 +49,15 @@ impl Row {
     }
 
     fn bound(&self) -> Option<f64> {
-        let limit = || self.limit.as_ref().map(|(_, l)| l.median());
         match self.target? {
             Target::AtMost(most) => Some(most),
             Target::Times(_) => None,
-            Target::LimitPlus(more) => limit().map(|l| l + more),
             Target::Sum(base, more) => Some(base + more),
         }
     }
 
     /// Whether a target is missed.
-    pub(crate) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         match self.target {
             Some(Target::Times(times)) => self.ratio().is_none_or(|r| r > times),
             Some(_) => self.bound().is_none_or(|b| self.samples.median() > b),
@@ -75,7 +71,6 @@ impl Row {
             None => "–".to_owned(),
             Some(Target::AtMost(most)) => format!("≤ {}", figure(most)),
             Some(Target::Times(times)) => format!("≤ {times} × limit"),
-            Some(Target::LimitPlus(more)) => format!("≤ limit + {}", figure(more)),
             Some(Target::Sum(base, more)) => format!("≤ {base:.0} + {}", figure(more)),
         };
         let (limit, ratio) = match &self.limit {
@@ -121,8 +116,9 @@ impl Table {
         self.notes.push(text.into());
     }
 
-    pub(crate) fn rows(&self) -> Vec<&Row> {
-        self.rows.iter().map(|(_, row)| row).collect()
+    /// Whether any target is missed.
+    pub(crate) fn missed(&self) -> bool {
+        self.rows.iter().any(|(_, row)| row.is_over())
     }
 
     /// Everything with every sample.

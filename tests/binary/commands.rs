@@ -16,7 +16,9 @@ fn list_show_and_check_know_the_shipped_playbooks() {
     for part in ["skip_health_check", "SONIA-START", "reload"] {
         assert!(out.stdout.contains(part), "{part}: {}", out.stdout);
     }
-    workspace.run(&["show", "sonia/stack-start"]).expect(0);
+    let out = workspace.run(&["--json", "show", "sonia/stack-start"]).expect(0);
+    let json: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!(json["params"][0]["name"], "skip_health_check");
     workspace.run(&["check"]).expect(0);
     workspace.run(&["check", "--profile", "uvicorn"]).expect(0);
     workspace.run(&["check", "playbooks/sonia/stack-start.yaml"]).expect(0);

@@ -4,6 +4,7 @@ mod answers;
 mod bad_input;
 mod commands;
 mod generated;
+mod golden;
 mod journals;
 mod signals;
 mod stack;

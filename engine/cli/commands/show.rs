@@ -15,6 +15,10 @@ pub(crate) fn show(context: &Context, name: &str, profile: Option<&str>) -> Exit
     match runbook_lang::load(&loader, name, &registry, &options) {
         Ok(loaded) => {
             let unit = loaded.plan.root_unit();
+            if context.common.json {
+                say(&runbook_report::show::json(unit));
+                return Exit::Ok;
+            }
             say(&runbook_report::show::show(unit, &loaded.plan.sources, &registry, &context.out));
             Exit::Ok
         }

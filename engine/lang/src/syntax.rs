@@ -52,11 +52,11 @@ impl Broken<'_> {
     }
 
     fn line_of(&self, at: usize) -> usize {
-        self.text[..at.min(self.text.len())].bytes().filter(|b| *b == b'\n').count()
+        self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|b| **b == b'\n').count()
     }
 
     fn line_start(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |n| n + 1)
+        self.text.as_bytes()[..at.min(self.text.len())].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1)
     }
 
     fn line_text(&self, at: usize) -> &str {

@@ -28,6 +28,7 @@ fn check(main: &[u8], system: &[u8]) -> Checked {
         let source = checked.sources.get(span.source).expect("a source");
         assert!(span.end as usize <= source.text.len(), "{} lies outside", d.message);
         assert!(source.text.is_char_boundary(span.start as usize), "{} at {}", d.message, span.start);
+        assert!(source.text.is_char_boundary(span.end as usize), "{} to {}", d.message, span.end);
         assert!(!d.message.is_empty() && !d.message.contains('\n'), "{:?}", d.message);
         for other in &d.others {
             assert!(checked.sources.get(other.span.source).is_some_and(|s| other.span.end as usize <= s.text.len()));
@@ -129,7 +130,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

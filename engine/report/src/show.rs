@@ -284,6 +284,58 @@ fn each_words(each: &Each) -> String {
     format!("for each of {over}{order}")
 }
 
+/// A playbook as JSON: what it is, its parameters and the outline of its steps; with a line break at the end.
+pub fn json(unit: &Unit) -> String {
+    let playbook = &unit.playbook;
+    let steps = |steps: &[runbook_core::model::Step]| -> Vec<serde_json::Value> {
+        let one = |s: &runbook_core::model::Step| {
+            serde_json::json!({
+                "id": s.id.as_ref().map(|i| &i.value),
+                "name": s.name.as_ref().map(|n| &*n.text),
+                "body": s.body.word(),
+                "when": s.when.as_ref().map(|w| &*w.text),
+                "loop": s.each.is_some(),
+                "confirm": s.confirm.is_some(),
+            })
+        };
+        steps.iter().map(one).collect()
+    };
+    let contents = match &playbook.contents {
+        runbook_core::model::Contents::Steps(list) | runbook_core::model::Contents::Checks(list) => steps(list),
+        runbook_core::model::Contents::Triage(_) => Vec::new(),
+    };
+    let params: Vec<serde_json::Value> = playbook
+        .params
+        .iter()
+        .map(|p| {
+            serde_json::json!({
+                "name": p.name.value,
+                "type": p.ty.word(),
+                "required": p.required,
+                "default": p.default.as_ref().map(|d| d.skeleton().to_json()),
+                "choices": p.choices.as_ref().map(|c| c.skeleton().to_json()),
+                "help": p.help,
+            })
+        })
+        .collect();
+    let value = serde_json::json!({
+        "name": playbook.full_name,
+        "system": unit.system.name,
+        "kind": kind(playbook),
+        "title": playbook.title.value,
+        "description": playbook.description,
+        "source": playbook.source,
+        "tags": playbook.tags,
+        "params": params,
+        "requires": steps(&playbook.requires),
+        "steps": contents,
+        "verify": steps(&playbook.verify),
+    });
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
 /// What kind of playbook it is, in a word.
 fn kind(playbook: &runbook_core::model::Playbook) -> &'static str {
     match playbook.contents {

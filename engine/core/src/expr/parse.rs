@@ -181,7 +181,14 @@ fn is_number(word: &str) -> bool {
 
 fn syntax_error(text: &str, error: &minijinja::Error) -> SyntaxError {
     let end = text.len() as u32;
-    let range = error.range().map_or(0..end, |r| (r.start as u32).min(end)..(r.end as u32).min(end));
+    let mut range = error.range().map_or(0..end, |r| (r.start as u32).min(end)..(r.end as u32).min(end));
+    // The parser's range may end inside a character.
+    while !text.is_char_boundary(range.start as usize) {
+        range.start -= 1;
+    }
+    while !text.is_char_boundary(range.end as usize) {
+        range.end += 1;
+    }
     let assignment = text.char_indices().any(|(i, c)| {
         let next = text[i + c.len_utf8()..].chars().next();
         let before = text[..i].chars().next_back();

@@ -285,17 +285,29 @@ fn units(sources: &mut SourceMap) -> Vec<Unit> {
 fn playbooks_are_listed_and_shown() {
     let mut sources = SourceMap::default();
     let units = units(&mut sources);
+    let rows: Vec<list::Row> = units
+        .iter()
+        .map(|u| list::Row {
+            system: u.system.name.clone(),
+            name: u.playbook.name.clone(),
+            full_name: u.playbook.full_name.clone(),
+            kind: "procedure",
+            title: u.playbook.title.value.clone(),
+            ..list::Row::default()
+        })
+        .chain([list::Row { name: "broken-one".into(), broken: Some("unknown key `stpes`".into()), ..list::Row::default() }])
+        .collect();
     for width in [40, 80] {
         let policy = TermPolicy::text(width, true);
-        let text = list::list(&units, &policy);
+        let text = list::list(&rows, &policy);
         fits(&text, width);
         golden(&format!("list-{width}.txt"), &text);
         let text = show::show(&units[0], &sources, &registry(), &policy);
         fits(&text, width);
         golden(&format!("show-{width}.txt"), &text);
     }
-    let json: serde_json::Value = serde_json::from_str(&list::json(&units)).expect("JSON");
-    assert_eq!(json[2]["name"], "shop/deploy");
+    let json: serde_json::Value = serde_json::from_str(&list::json(&rows)).expect("JSON");
+    assert_eq!(json["playbooks"][2]["name"], "shop/deploy");
 }
 
 #[test]
