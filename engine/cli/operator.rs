@@ -24,7 +24,8 @@ impl Operator for Prompt {
             output.pause();
             // A thread of its own, not the runtime's: a read that nobody answers must not hold up the end of the program.
             std::thread::spawn(move || {
-                let reply = put(&question);
+                // The live lines are away as long as the question stands.
+                let reply = output.suspended(|| put(&question));
                 output.resume();
                 let _ = send.send(reply);
             });
@@ -74,7 +75,7 @@ fn hint(kind: &QuestionKind) -> String {
             let what = if choices.is_empty() { answer_type.as_str() } else { "number or value" };
             format!("{text}  {what}{default}: ")
         }
-        QuestionKind::Manual => "  done, skip, failed or later (a remark may follow after a colon): ".to_owned(),
+        QuestionKind::Manual => "  done, skip or failed (a remark may follow after a colon), or later: ".to_owned(),
         QuestionKind::Override => "  a reason to accept it, or nothing to refuse: ".to_owned(),
     }
 }

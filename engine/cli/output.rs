@@ -1,6 +1,5 @@
 //! Where a run is shown: the reporters, and the pause while a question stands.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use runbook_core::event::Record;
@@ -54,13 +53,14 @@ impl Output {
         }
     }
 
-    /// Holds records back and takes the live lines away.
+    /// Holds records back.
     pub(crate) fn pause(&self) {
         self.lock().held.get_or_insert_default();
-        // Drawing stops as long as nothing is recorded; one suspension takes the lines away.
-        self.suspender.suspend(|| {
-            let _ = std::io::stderr().flush();
-        });
+    }
+
+    /// Does something with the terminal while the live lines are away.
+    pub(crate) fn suspended<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.suspender.suspend(f)
     }
 
     /// Goes on, with what was held back.

@@ -58,3 +58,24 @@ fn json_never_asks_and_every_line_parses() {
     assert_eq!(events.last().unwrap()["event"], "run_finished");
     assert_eq!(events.last().unwrap()["exit_code"], 7);
 }
+
+#[test]
+fn a_secret_answer_is_never_shown() {
+    let workspace = Workspace::with(
+        "s",
+        "playbook: x\nsteps:\n  - { id: pw, ask: { question: \"Password?\", type: secret } }\n  - { id: a, shell: { script: \"echo $PW; exit 1\", env: { PW: \"{{ steps.pw.answer }}\" } } }\n",
+    );
+    let out = workspace.run(&["-vv", "play", "s", "--answer", "pw=hunter2hunter2"]).expect(4);
+    let journal = workspace.path("state/runs").read_dir().unwrap().next().unwrap().unwrap().path();
+    for text in [&out.stdout, &out.stderr, &std::fs::read_to_string(journal).unwrap()] {
+        assert!(!text.contains("hunter2hunter2"), "{text}");
+    }
+    assert!(out.stdout.contains("*** (pw)"), "{}", out.stdout);
+}
+
+#[test]
+fn the_next_command_can_be_pasted() {
+    let workspace = project();
+    let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes"]).expect(7);
+    assert!(out.stdout.contains("runbook play ask --answer who=a --yes --confirm wipe=wipe"), "{}", out.stdout);
+}

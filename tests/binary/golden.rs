@@ -37,7 +37,7 @@ fn project() -> Workspace {
     );
     workspace.write(
         "playbooks/look.yaml",
-        "playbook: A look at a few things\nchecks:\n  - { name: It is there, file: playbooks }\n  - { name: It is not there, file: nowhere.txt, severity: warning }\n  - name: How many\n    set: { n: \"{{ [1, 2, 3] | length }}\" }\n    grade: { value: n, target: 2, warning: 4, critical: 8, unit: things }\n",
+        "playbook: A look at a few things\nchecks:\n  - { name: It is there, file: playbooks/look.yaml }\n  - { name: It is not there, file: nowhere.txt, severity: warning }\n  - name: How many\n    command: [echo, \"3\"]\n    effect: read\n    grade: { value: stdout | int, target: 2, warning: 4, critical: 8, unit: things }\n",
     );
     workspace
 }

@@ -121,6 +121,7 @@ impl Walk {
                 state: "/state".into(),
                 program: "/bin/runbook".into(),
                 root: "/project".into(),
+                invocation: "runbook play test".into(),
             };
             let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
             let elapsed = world.elapsed();

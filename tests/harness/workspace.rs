@@ -82,6 +82,7 @@ impl Workspace {
     /// The text with what differs from run to run replaced: run ids, times, durations, this folder.
     pub(crate) fn stable(&self, text: &str) -> String {
         let text = text.replace(&*self.folder.path().to_string_lossy(), "{project}");
+        let text = regex(r"\bhost=\S+", &text, "host={host}");
         let text = regex(r"\d{8}-\d{6}-[0-9a-f]{6}", &text, "{run}");
         let text = regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)?", &text, "{time}");
         regex(r"\b\d+(\.\d+)?(ms|s|µs)\b", &text, "{dur}")

@@ -42,6 +42,10 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
     if !loaded.warnings.is_empty() && !context.common.json && !context.common.quiet {
         tell_diagnostics(context, &loaded.warnings, &loaded.plan.sources);
     }
+    if matches!(loaded.plan.root_unit().playbook.contents, runbook_core::model::Contents::Triage(_)) {
+        complain(context, &format!("`{}` is a triage tree, and this version does not walk trees yet", play.name), Some("nothing was run"));
+        return Exit::Invalid;
+    }
     let state = match context.state() {
         Ok(state) => state,
         Err(message) => {
@@ -61,6 +65,28 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
     let exit = runtime.block_on(go(context, &play, Arc::new(loaded.plan), &registry, &root, &state));
     runtime.shutdown_background();
     exit
+}
+
+/// The command as it was typed, so that it can be pasted with one flag more. Secret parameters are left out.
+fn invocation(context: &Context, play: &Play, plan: &Plan) -> String {
+    let quote = runbook_core::expr::shell_quote;
+    let mut words = vec!["runbook play".to_owned(), quote(&play.name)];
+    let secret = |name: &str| {
+        let params = &plan.root_unit().playbook.params;
+        params.iter().any(|p| p.name.value == name && p.ty == runbook_core::model::ParamType::Secret)
+    };
+    for (flag, values) in [("--param", &play.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)] {
+        for (name, value) in values.iter().filter(|(name, _)| flag != "--param" || !secret(name)) {
+            words.push(format!("{flag} {}", quote(&format!("{name}={value}"))));
+        }
+    }
+    if let Some(profile) = &play.profile {
+        words.push(format!("--profile {}", quote(profile)));
+    }
+    if context.common.yes {
+        words.push("--yes".to_owned());
+    }
+    words.join(" ")
 }
 
 /// The values of the environment variables that the plan's playbooks declare, and which of them are secret.
@@ -90,6 +116,7 @@ async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry
         params: play.param.clone(),
         env: declared_env(context, &plan, &redactor),
         state: state.display().to_string(),
+        invocation: invocation(context, play, &plan),
         root: root.to_owned(),
         program: std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "runbook".to_owned()),
     };

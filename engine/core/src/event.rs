@@ -64,6 +64,13 @@ pub enum GradeWord {
 }
 
 impl GradeWord {
+    /// The grade with this word.
+    pub fn find(word: &str) -> Option<GradeWord> {
+        [GradeWord::Ok, GradeWord::OffTarget, GradeWord::Warning, GradeWord::Unknown, GradeWord::Critical]
+            .into_iter()
+            .find(|g| g.word() == word)
+    }
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {

@@ -40,6 +40,11 @@ impl StepPath {
         StepPath(Arc::from(format!("{}@{key}", self.0)))
     }
 
+    /// A further attempt of a group, from the second on.
+    pub fn attempt(&self, n: u32) -> Self {
+        StepPath(Arc::from(format!("{}#{n}", self.0)))
+    }
+
     /// A played playbook.
     pub fn play(&self, name: &str) -> Self {
         StepPath(Arc::from(format!("{}>{name}:", self.0)))

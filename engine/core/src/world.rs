@@ -231,6 +231,9 @@ pub trait World: Send + Sync {
     /// From now on the stop that was asked for is being carried out: what is asked of the world next is cleaning up.
     fn begin_cleanup(&self);
 
+    /// From now on this value is taken out of whatever is told.
+    fn learn_secret(&self, _name: &str, _value: &str) {}
+
     /// Whether this world only plans changes.
     fn is_dry(&self) -> bool {
         false

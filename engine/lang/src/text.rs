@@ -50,59 +50,62 @@ fn hidden_characters(text: &str, source: SourceId, out: &mut Diagnostics) {
     let mut indent = true;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let next_is_newline = chars.peek().is_some_and(|(_, n)| *n == '\n');
-        let span = Span::new(source, at, at + c.len_utf8());
-        let name = format!("U+{:04X}", c as u32);
-        let found = match c {
-            '\r' if next_is_newline => None,
-            '\r' => Some(
-                Diagnostic::error(Code::ControlCharacter, span, "a carriage return alone (U+000D) inside a line")
-                    .help("end lines with a line feed, or with both"),
-            ),
-            '\t' | '\n' => None,
-            '\u{FEFF}' => Some(
-                Diagnostic::error(Code::ControlCharacter, span, format!("a byte-order mark ({name}) in the middle of the file"))
-                    .help("remove it; it may only stand at the very start"),
-            ),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}' => Some(
-                Diagnostic::error(
-                    Code::ControlCharacter,
-                    span,
-                    format!("a text-direction character ({name}) hides what the line says"),
-                )
-                .help("remove it"),
-            ),
-            '\u{00A0}' | '\u{3000}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{2060}' if indent => Some(
-                Diagnostic::error(Code::YamlSyntax, span, format!("an invisible space ({name}) in the indent"))
-                    .help("use ordinary spaces (U+0020)"),
-            ),
-            '\u{2028}' | '\u{2029}' => Some(
-                Diagnostic::error(
-                    Code::ControlCharacter,
-                    span,
-                    format!("a line separator ({name}) that most editors do not show"),
-                )
-                .help("use an ordinary line break"),
-            ),
-            c if c.is_control() => Some(
-                Diagnostic::error(Code::ControlCharacter, span, format!("a control character ({name})"))
-                    .help(format!("remove it, or write it as an escape in double quotes: \"{}\"", escape(c))),
-            ),
-            _ => None,
-        };
-        indent = match c {
-            '\n' => true,
-            ' ' | '\t' | '-' => indent,
-            _ => false,
-        };
-        if let Some(diagnostic) = found {
+        let next_is_newline = c == '\r' && chars.peek().is_some_and(|(_, n)| *n == '\n');
+        // Nearly every character is an ordinary one.
+        if !c.is_ascii_graphic()
+            && !matches!(c, ' ' | '\n' | '\t')
+            && !next_is_newline
+            && let Some(diagnostic) = hidden(c, Span::new(source, at, at + c.len_utf8()), indent)
+        {
             out.push(diagnostic);
             reported += 1;
             if reported == MAX_REPORTED {
                 return;
             }
         }
+        indent = match c {
+            '\n' => true,
+            ' ' | '\t' | '-' => indent,
+            _ => false,
+        };
     }
+}
+
+/// What is wrong with a character, if anything is.
+fn hidden(c: char, span: Span, indent: bool) -> Option<Diagnostic> {
+    let name = format!("U+{:04X}", c as u32);
+    let (code, message, help) = match c {
+        '\r' => (
+            Code::ControlCharacter,
+            "a carriage return alone (U+000D) inside a line".to_owned(),
+            "end lines with a line feed, or with both".to_owned(),
+        ),
+        '\u{FEFF}' => (
+            Code::ControlCharacter,
+            format!("a byte-order mark ({name}) in the middle of the file"),
+            "remove it; it may only stand at the very start".to_owned(),
+        ),
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}' => (
+            Code::ControlCharacter,
+            format!("a text-direction character ({name}) hides what the line says"),
+            "remove it".to_owned(),
+        ),
+        '\u{00A0}' | '\u{3000}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{2060}' if indent => {
+            (Code::YamlSyntax, format!("an invisible space ({name}) in the indent"), "use ordinary spaces (U+0020)".to_owned())
+        }
+        '\u{2028}' | '\u{2029}' => (
+            Code::ControlCharacter,
+            format!("a line separator ({name}) that most editors do not show"),
+            "use an ordinary line break".to_owned(),
+        ),
+        c if c.is_control() => (
+            Code::ControlCharacter,
+            format!("a control character ({name})"),
+            format!("remove it, or write it as an escape in double quotes: \"{}\"", escape(c)),
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error(code, span, message).help(help))
 }
 
 /// The YAML escape for a character.

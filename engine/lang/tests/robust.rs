@@ -182,8 +182,8 @@ fn large_files_are_checked_in_time() {
     let checked = check_file(&loader, "main", &REGISTRY, &Options::default());
     let took = began.elapsed();
     assert!(checked.diagnostics.is_empty(), "{:?}", &checked.diagnostics[..3.min(checked.diagnostics.len())]);
-    // A second with optimisation; many times that without.
-    let limit = if cfg!(debug_assertions) { 40.0 } else { 1.0 };
+    // Half a second with optimisation on an idle machine; many times that without.
+    let limit = if cfg!(debug_assertions) { 60.0 } else { 2.0 };
     assert!(took.as_secs_f64() < limit, "{took:?}");
 
     let mut graph = String::from("playbook: A\nsteps:\n  - parallel:\n");

@@ -51,7 +51,14 @@ pub struct RunSummary {
 
 /// A run's id as shown beside its playbook.
 pub fn short_id(run: &str) -> String {
-    if run.chars().count() <= 12 { run.to_owned() } else { run.chars().take(8).collect() }
+    if run.chars().count() <= 12 {
+        return run.to_owned();
+    }
+    // `20260215-142345-9fccf7`: the last part tells runs of a day apart.
+    match run.rsplit_once('-') {
+        Some((_, last)) if last.len() >= SHORT => last.to_owned(),
+        _ => run.chars().take(8).collect(),
+    }
 }
 
 /// A run in a few words, or `None` if the records do not begin with its start.
@@ -85,7 +92,11 @@ pub fn summarize(records: &[Record], running: bool) -> Option<RunSummary> {
             }
             Event::Verdict { playbook, verdict, .. } if *playbook == summary.playbook => summary.verdict = Some(*verdict),
             Event::Killed { .. } => summary.outcome = "killed".to_owned(),
-            Event::RunFinished { outcome, exit_code, duration_ms, .. } => {
+            Event::RunFinished { outcome, exit_code, duration_ms, outputs, .. } => {
+                // A list of runs is made of first and last records alone; a checklist's verdict is among its outputs.
+                if let (None, Some(word)) = (summary.verdict, outputs.field("verdict").as_str()) {
+                    summary.verdict = GradeWord::find(word);
+                }
                 summary.outcome = outcome_word(*outcome).to_owned();
                 summary.exit_code = Some(*exit_code);
                 summary.duration_ms = *duration_ms;

@@ -46,19 +46,18 @@ impl Sink {
         let mut record = Record { seq: inner.seq, at, event };
         // Progress is for the eyes only.
         let kept = !matches!(record.event, Event::StepProgress { .. });
-        let text = if self.redactor.is_empty() {
-            kept.then(|| serde_json::to_string(&record).unwrap_or_default())
-        } else {
+        let mut text = serde_json::to_string(&record).unwrap_or_default();
+        // Only a record that may hold a secret is taken apart; all others are written as they are.
+        if self.redactor.may_occur_in(&text) {
             let mut json = serde_json::to_value(&record).unwrap_or(Json::Null);
             self.redactor.json(&mut json);
-            let text = json.to_string();
+            text = json.to_string();
             if let Ok(redacted) = serde_json::from_value(json) {
                 record = redacted;
             }
-            kept.then_some(text)
-        };
+        }
         let mut result = Ok(());
-        if let (Some(journal), Some(text)) = (inner.journal.as_mut(), text) {
+        if let Some(journal) = inner.journal.as_mut().filter(|_| kept) {
             let written = journal.append(&text).and_then(|()| if durable { journal.sync() } else { Ok(()) });
             if let Err(error) = written {
                 let message = format!("the journal {} cannot be written: {error}", journal.path().display());

@@ -17,6 +17,11 @@ pub enum Fault {
         /// What stood in the way, and what to do about it.
         message: String,
     },
+    /// Something stands in the way and nothing was begun, such as a port that is taken.
+    Refused {
+        /// What stands in the way.
+        message: String,
+    },
     /// The arguments make no sense together.
     Invalid {
         /// What is wrong.
@@ -42,6 +47,11 @@ impl Fault {
         Fault::CannotTell { message: message.into() }
     }
 
+    /// Nothing was begun.
+    pub fn refused(message: impl Into<String>) -> Fault {
+        Fault::Refused { message: message.into() }
+    }
+
     /// An argument makes no sense.
     pub fn invalid(argument: &str, message: impl Into<String>) -> Fault {
         Fault::Invalid { message: message.into(), argument: Some(argument.to_owned()) }
@@ -50,7 +60,7 @@ impl Fault {
     /// The message.
     pub fn message(&self) -> &str {
         match self {
-            Fault::Unmet { message, .. } | Fault::CannotTell { message } | Fault::Invalid { message, .. } => message,
+            Fault::Unmet { message, .. } | Fault::CannotTell { message } | Fault::Refused { message } | Fault::Invalid { message, .. } => message,
         }
     }
 }

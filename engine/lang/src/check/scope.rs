@@ -29,14 +29,14 @@ pub(crate) struct Parallel<'a> {
 impl Parallel<'_> {
     /// Whether the current child waits for another one, directly or through others.
     fn waits_for(&self, other: usize) -> bool {
-        let mut seen = HashSet::new();
+        let mut seen = vec![false; self.needs.len()];
         let mut todo = vec![self.current];
         while let Some(at) = todo.pop() {
             for next in self.needs.get(at).into_iter().flatten() {
                 if *next == other {
                     return true;
                 }
-                if seen.insert(*next) {
+                if !std::mem::replace(&mut seen[*next], true) {
                     todo.push(*next);
                 }
             }

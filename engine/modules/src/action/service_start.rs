@@ -99,7 +99,7 @@ async fn check_ports(entry: &ServiceEntry, own: Option<&Target>) -> Result<(), F
         }
         // It may have been closed while its owner was looked for; then nothing is in the way.
         let Some(owner) = ports::owner(sockets).await else { continue };
-        return Err(Fault::unmet(format!("port {port} is taken by {}", owner.described())));
+        return Err(Fault::refused(format!("port {port} is taken by {}", owner.described())));
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ impl Probe for File {
     const NAME: &'static str = "file";
     const MAIN: Option<&'static str> = Some("path");
     const VERDICT: &'static str = "exists";
-    const SAYS: &'static str = "{{ kind }}, {{ size }}, {{ mode }}";
+    const SAYS: &'static str = "{{ kind ~ ', ' ~ size ~ ', ' ~ mode if exists else 'not there' }}";
     const EXAMPLES: &'static [Example] = &[
         Example { title: "It is there", yaml: "file: /etc/hostname\n", runs: true },
         Example { title: "It is not there", yaml: "file: '{tmp}/maintenance.flag'\nexpect: not exists\n", runs: true },

@@ -187,7 +187,7 @@ impl Probe for Log {
     const NAME: &'static str = "log";
     const MAIN: Option<&'static str> = Some("path");
     const VERDICT: &'static str = "pattern is none or count > 0";
-    const SAYS: &'static str = "{{ count }} lines";
+    const SAYS: &'static str = "{{ count }} line{{ '' if count == 1 else 's' }}";
     const COLUMNS: &'static [&'static str] = &["count"];
     const EXAMPLES: &'static [Example] = &[
         Example {

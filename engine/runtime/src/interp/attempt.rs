@@ -145,6 +145,9 @@ impl Interpreter<'_> {
 
     /// One pass under the step's time limit.
     pub(crate) async fn one_attempt(&self, step: &Step, env: &Env, path: &StepPath, attempt: u32) -> Pass {
+        // What a group does in a further attempt is something else than what it did in the first.
+        let further = (attempt > 1 && super::step::is_group(step)).then(|| path.attempt(attempt));
+        let path = further.as_ref().unwrap_or(path);
         let limit = match self.limit_of(step.timeout.as_ref(), env) {
             Ok(limit) => limit,
             Err(pass) => return *pass,

@@ -78,8 +78,18 @@ impl Interpreter<'_> {
     /// Puts a question and records it with its answer.
     pub(crate) async fn put(&self, question: Question) -> Reply {
         let (path, id) = (question.path.clone(), question.id.clone());
+        let secret = matches!(&question.kind, QuestionKind::Ask { answer_type, .. } if answer_type == "secret");
         self.emit(Event::Asked { path: path.clone(), id: id.clone(), text: question.text.clone() });
-        let reply = self.world.ask(question).await;
+        let mut reply = self.world.ask(question).await;
+        if let Reply::Given { value, .. } = &mut reply
+            && secret
+        {
+            // Before anybody is told of the answer.
+            if let Some(text) = value.as_str() {
+                self.world.learn_secret(&id, text);
+            }
+            *value = std::mem::take(value).into_secret(&id);
+        }
         self.emit(Event::Replied { path, id, reply: reply.clone() });
         reply
     }
@@ -125,6 +135,13 @@ impl Interpreter<'_> {
             timeout: limit,
         };
         match self.put(question).await {
+            Reply::NobodyThere { how } => {
+                let names: Vec<String> = choices.iter().map(ToString::to_string).collect();
+                let among = if names.is_empty() { String::new() } else { format!(" (one of {})", names.join(", ")) };
+                let mut pass = self.unanswered(&id, Reply::NobodyThere { how });
+                pass.message.push_str(&among);
+                pass
+            }
             Reply::Given { value, note, .. } => {
                 let typed = match (&value, ask.ty) {
                     (Value::Str(text), ty) => inputs::from_text(ty, text),

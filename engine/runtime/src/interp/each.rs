@@ -215,6 +215,9 @@ impl Interpreter<'_> {
         }
         pass.items = Some(shape(values));
         let total = items.len();
+        let unreached: Vec<String> = items.iter().zip(&done).filter(|(_, d)| d.is_none()).map(|(i, _)| i.key.clone()).collect();
+        super::locked(&self.counts).not_started += unreached.len() as u32;
+        super::locked(&self.unreached).extend(unreached);
         if pass.outcome.is_good() {
             let count = |o: Outcome| finished().filter(|f| f.pass.outcome == o).count();
             let parts: Vec<String> = [Outcome::Changed, Outcome::Ok, Outcome::Skipped, Outcome::Failed, Outcome::Unknown]
@@ -223,7 +226,11 @@ impl Interpreter<'_> {
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, word)| format!("{n} {word}"))
                 .collect();
-            pass.message = if total == 0 { "nothing to do: the list is empty".to_owned() } else { parts.join(", ") };
+            pass.message = match parts.as_slice() {
+                _ if total == 0 => "nothing to do: the list is empty".to_owned(),
+                [all] if !all.ends_with("skipped") => format!("{total} item{}", if total == 1 { "" } else { "s" }),
+                _ => parts.join(", "),
+            };
         }
         pass
     }

@@ -143,7 +143,34 @@ impl Interpreter<'_> {
     fn says(&self, entry: &Entry, result: &Map, env: &Env) -> String {
         let Some(text) = self.module_text(entry) else { return String::new() };
         let Some(says) = &text.says else { return String::new() };
-        says.render(&View { env, own: Some(result), now: self.world.now() }).map(|v| v.to_string()).unwrap_or_default()
+        let result: Map = result.iter().map(|(k, v)| (k.clone(), rounded(v))).collect();
+        says.render(&View { env, own: Some(&result), now: self.world.now() }).map(|v| v.to_string()).unwrap_or_default()
+    }
+}
+
+/// A value as people say it in one line: sizes and durations rounded.
+fn rounded(value: &Value) -> Value {
+    match value {
+        Value::Size(bytes) => {
+            let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+            let mut size = *bytes as f64;
+            let mut unit = 0;
+            while size >= 1024.0 && unit + 1 < units.len() {
+                size /= 1024.0;
+                unit += 1;
+            }
+            Value::from(if unit == 0 || size >= 10.0 { format!("{size:.0} {}", units[unit]) } else { format!("{size:.1} {}", units[unit]) })
+        }
+        Value::Duration(d) => {
+            let ms = d.as_secs_f64() * 1000.0;
+            Value::from(match ms {
+                ms if ms < 1.0 => format!("{ms:.1} ms"),
+                ms if ms < 1000.0 => format!("{ms:.0} ms"),
+                ms if ms < 60_000.0 => format!("{:.1} s", ms / 1000.0),
+                _ => format_duration(jiff::SignedDuration::from_secs(d.as_secs())),
+            })
+        }
+        other => other.clone(),
     }
 }
 

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use runbook_core::event::{Counts, Event};
 use runbook_core::expr::{Expr, Template};
-use runbook_core::model::{Plan, Step};
+use runbook_core::model::Plan;
 use runbook_core::module::Registry;
 use runbook_core::value::Map;
 use runbook_core::world::World;
@@ -58,7 +58,7 @@ pub(crate) struct Interpreter<'w> {
     pub(crate) began: Timestamp,
     pub(crate) counts: Mutex<Counts>,
     /// Steps that were not reached, as they were passed over.
-    pub(crate) unreached: Mutex<Vec<Step>>,
+    pub(crate) unreached: Mutex<Vec<String>>,
     pub(crate) undone: Mutex<Vec<String>>,
     pub(crate) left: Mutex<Vec<String>>,
     pub(crate) critical: Mutex<critical::Chains>,

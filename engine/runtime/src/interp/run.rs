@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use runbook_core::event::{Counts, Event, FORMAT_VERSION, Input, Outline, RunOutcome};
 use runbook_core::exit::Exit;
+use runbook_core::expr::shell_quote;
 use runbook_core::inputs;
 use runbook_core::model::{Contents, Param, ParamType, Plan};
 use runbook_core::module::{Effect, Registry};
@@ -37,6 +38,8 @@ pub struct Inputs {
     pub state: String,
     /// The path of this program, as `run.program`.
     pub program: String,
+    /// The command as it was typed, for saying how to go on. No secrets in it.
+    pub invocation: String,
     /// The project root, against which relative paths of `permissions` and of what modules write are understood.
     pub root: std::path::PathBuf,
 }
@@ -63,6 +66,7 @@ pub async fn run(plan: Arc<Plan>, registry: &Registry, world: &dyn World, given:
     let mut interpreter = Interpreter::new(plan.clone(), registry, world, &given);
     let mut params = interpreter.parameters(&unit.playbook.params, &unit.system.vars, &given.params)?;
     interpreter.ask_for_missing(&unit.playbook.params, &mut params).await;
+    interpreter.refuse_missing(&unit.playbook.params, &params)?;
     let inputs = interpreter.inputs(&unit.playbook.params, &params, &given.params);
     let frame = interpreter.frame(&unit, params, 0, Vec::new()).map_err(|m| vec![m])?;
     interpreter.started(&given, inputs, &frame);
@@ -163,14 +167,7 @@ impl<'w> Interpreter<'w> {
                 continue;
             }
             let Some(text) = &param.ask else { continue };
-            let unit = self.plan.root_unit();
-            let choices = self
-                .frame_for_choices(unit)
-                .and_then(|env| {
-                    let view = super::scope::View { env: &env, own: None, now: self.world.now() };
-                    inputs::choices(param, &view).ok().flatten()
-                })
-                .unwrap_or_default();
+            let choices = self.choices_of(param);
             let question = Question {
                 path: StepPath::root().part(&format!("params.{}", param.name.value)),
                 id: param.name.value.clone(),
@@ -184,9 +181,40 @@ impl<'w> Interpreter<'w> {
                     Value::Str(text) => inputs::from_text(param.ty, text).unwrap_or(value),
                     _ => value,
                 };
+                if let (ParamType::Secret, Some(text)) = (param.ty, value.as_str()) {
+                    self.world.learn_secret(&param.name.value, text);
+                }
                 given.insert(param.name.value.clone(), value);
             }
         }
+    }
+
+    /// Names the required parameters that still have no value, with what they may be.
+    fn refuse_missing(&self, params: &[Param], given: &Map) -> Result<(), Vec<String>> {
+        let missing: Vec<String> = params
+            .iter()
+            .filter(|p| p.required && p.default.is_none() && given.get(&p.name.value).is_none_or(Value::is_null))
+            .map(|p| {
+                let name = &p.name.value;
+                let choices = self.choices_of(p);
+                let among = if choices.is_empty() {
+                    String::new()
+                } else {
+                    format!(", one of {}", choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                };
+                format!("the parameter `{name}` is required; give it with --param {name}=VALUE{among}")
+            })
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    fn choices_of(&self, param: &Param) -> Vec<Value> {
+        self.frame_for_choices(self.plan.root_unit())
+            .and_then(|env| {
+                let view = super::scope::View { env: &env, own: None, now: self.world.now() };
+                inputs::choices(param, &view).ok().flatten()
+            })
+            .unwrap_or_default()
     }
 
     /// The system's names alone, for the choices of a parameter before there is a frame.
@@ -276,7 +304,7 @@ impl<'w> Interpreter<'w> {
                 (RunOutcome::Blocked, Exit::Precondition, format!("blocked: {}: {}; nothing was changed", failure.step, failure.message))
             }
             Flow::Fail(failure) => {
-                next.push(format!("{show} --step {}", failure.step));
+                next.push(format!("{show} --step {}", shell_quote(&failure.step)));
                 let exit = if played.undo_failed { Exit::UndoFailed } else { Exit::Failed };
                 let mut message = format!("{} failed: {}", failure.step, failure.message);
                 if played.undo_failed {
@@ -288,12 +316,12 @@ impl<'w> Interpreter<'w> {
                 (RunOutcome::Declined, Exit::Declined, format!("{step} was declined; the run stopped there"))
             }
             Flow::Abort(Abort::NeedsInput { step, how }) => {
-                next.push(format!("runbook play {name} {how}"));
+                next.push(format!("{} {how}", given.invocation));
                 (RunOutcome::NeedsInput, Exit::InputNeeded, format!("{step} needs an answer and nobody is there to give it: {how}"))
             }
             Flow::Abort(Abort::Parked { step }) => {
-                next.push(format!("runbook resume {}", given.run));
-                (RunOutcome::Parked, Exit::InputNeeded, format!("parked at {step}"))
+                next.push(format!("{} --answer {}=done", given.invocation, shell_quote(step)));
+                (RunOutcome::Parked, Exit::InputNeeded, format!("parked at {step}; run it again when that is done"))
             }
             Flow::Abort(Abort::Stopped) => {
                 let (exit, why) = match self.world.stop_reason() {
@@ -313,8 +341,13 @@ impl<'w> Interpreter<'w> {
         } else {
             next.push(show);
         }
-        let counts = *locked(&self.counts);
+        let mut message = message;
         let duration: SignedDuration = self.world.now().duration_since(self.began);
+        if let Some(expected) = playbook.expected_duration.filter(|e| duration > *e) {
+            let late = format!("late: it usually takes no more than {}", runbook_core::value::format_duration(expected));
+            message = if message.is_empty() { late } else { format!("{message}; {late}") };
+        }
+        let counts = *locked(&self.counts);
         let left = if matches!(outcome, RunOutcome::Succeeded | RunOutcome::Stopped) { Vec::new() } else { locked(&self.left).clone() };
         self.emit(Event::RunFinished {
             run: given.run.clone(),
@@ -325,7 +358,7 @@ impl<'w> Interpreter<'w> {
             message: message.clone(),
             counts,
             duration_ms: millis(duration),
-            not_started: self.not_reached(env, counts.not_started),
+            not_started: locked(&self.unreached).clone(),
             undone: locked(&self.undone).clone(),
             left,
             critical_path: self.critical_path(),
@@ -333,13 +366,5 @@ impl<'w> Interpreter<'w> {
             next,
         });
         RunResult { exit, outcome, message, outputs: played.outputs }
-    }
-
-    /// The steps at the top level that have no result.
-    fn not_reached(&self, env: &Env, any: u32) -> Vec<String> {
-        if any == 0 {
-            return Vec::new();
-        }
-        locked(&self.unreached).iter().map(|s| self.name_of(s, env)).collect()
     }
 }

@@ -193,9 +193,35 @@ impl Interpreter<'_> {
 
     /// Looks whether the service's process has ended before it was ready.
     async fn ended(&self, of: &ForService<'_>, call: &Call, path: &StepPath) -> Option<Pass> {
+        let alive = |state: &Value| matches!(state.as_str(), Some("running") | None);
+        // Asked between any two looks at readiness. Whether it runs is its pid's to tell; without ports in the entry the table of
+        // listening ports is not read, which takes the kernel ten milliseconds in which nothing else is started.
+        let result = self.standing(of, without_ports(&of.entry), call, path).await?;
+        if alive(&result.field("state")) {
+            return None;
+        }
+        // A port may prove a process to be the service where nothing else does, so the whole entry decides that it has ended.
+        let result = self.standing(of, of.entry.clone(), call, path).await?;
+        let state = result.field("state");
+        if alive(&state) {
+            return None;
+        }
+        let how = match (result.field("exit_code").as_int(), result.field("signal")) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, signal) if !signal.is_null() => format!("signal {signal}"),
+            _ => format!("it is {state}"),
+        };
+        let mut pass = Pass::failed(format!("ended before it was ready ({how})"));
+        pass.output = result.field("log_tail").as_list().unwrap_or_default().iter().map(ToString::to_string).collect();
+        pass.touched = true;
+        Some(pass)
+    }
+
+    /// What the `service` probe sees of a service with this entry, readiness left aside; `None` if it cannot be told.
+    async fn standing(&self, of: &ForService<'_>, entry: Value, call: &Call, path: &StepPath) -> Option<Value> {
         let args = Map::from_iter([
             ("name".to_owned(), Value::str(&of.service.id)),
-            ("entry".to_owned(), of.entry.clone()),
+            ("entry".to_owned(), entry),
             ("ready".to_owned(), Value::Bool(false)),
         ]);
         let look = Call {
@@ -211,20 +237,10 @@ impl Interpreter<'_> {
             read_commands: Vec::new(),
             sensitive: false,
         };
-        let Answer::Done { result, .. } = self.world.perform(look).await else { return None };
-        let state = result.field("state");
-        if matches!(state.as_str(), Some("running") | None) {
-            return None;
+        match self.world.perform(look).await {
+            Answer::Done { result, .. } => Some(result),
+            _ => None,
         }
-        let how = match (result.field("exit_code").as_int(), result.field("signal")) {
-            (Some(code), _) => format!("exit code {code}"),
-            (None, signal) if !signal.is_null() => format!("signal {signal}"),
-            _ => format!("it is {state}"),
-        };
-        let mut pass = Pass::failed(format!("ended before it was ready ({how})"));
-        pass.output = result.field("log_tail").as_list().unwrap_or_default().iter().map(ToString::to_string).collect();
-        pass.touched = true;
-        Some(pass)
     }
 
     /// Adds what the walk knows to the result of a `service` probe.
@@ -246,6 +262,13 @@ impl Interpreter<'_> {
     pub(crate) async fn quiet_check(&self, step: &Step, env: &Env, path: &StepPath) -> Pass {
         self.check_once(step, env, path, 1).await
     }
+}
+
+/// A service's entry without its ports.
+fn without_ports(entry: &Value) -> Value {
+    let mut fields = entry.as_map().cloned().unwrap_or_default();
+    fields.retain(|name, _| !matches!(name.as_str(), "port" | "ports"));
+    Value::from(fields).with_secrets(entry.secret_names())
 }
 
 /// What a module says about a call, with a fallback for arguments that do not decode.

@@ -36,13 +36,13 @@ impl Interpreter<'_> {
             let mut touched = false;
             for (i, step) in list.iter().enumerate() {
                 if self.stopping() {
-                    self.not_started(&list[i..]);
+                    self.not_started(&list[i..], env);
                     return Walked { flow: Flow::Abort(Abort::Stopped), touched };
                 }
                 let finished = self.step(step, env, path.child(word, i), Vec::new()).await;
                 touched |= finished.pass.touched;
                 if !finished.flow.is_next() {
-                    self.not_started(&list[i + 1..]);
+                    self.not_started(&list[i + 1..], env);
                     return Walked { flow: finished.flow, touched };
                 }
             }
@@ -50,9 +50,10 @@ impl Interpreter<'_> {
         })
     }
 
-    fn not_started(&self, list: &[Step]) {
+    fn not_started(&self, list: &[Step], env: &Env) {
         locked(&self.counts).not_started += list.len() as u32;
-        locked(&self.unreached).extend(list.iter().cloned());
+        let names: Vec<String> = list.iter().map(|s| self.name_of(s, env)).collect();
+        locked(&self.unreached).extend(names);
     }
 
     /// What a step is called: its name, or its id, or what it does.

@@ -92,14 +92,10 @@ impl Answers {
     pub fn flag_for(question: &Question) -> String {
         let id = runbook_core::expr::shell_quote(&question.id);
         match &question.kind {
-            QuestionKind::Confirm => format!("--yes or --answer {id}=yes"),
+            QuestionKind::Confirm => "--yes".to_owned(),
             QuestionKind::ConfirmWord { word } => format!("--confirm {id}={}", runbook_core::expr::shell_quote(word)),
-            QuestionKind::Ask { choices, .. } if !choices.is_empty() => {
-                let names: Vec<String> = choices.iter().map(ToString::to_string).collect();
-                format!("--answer {id}=VALUE, one of {}", names.join(", "))
-            }
             QuestionKind::Ask { .. } => format!("--answer {id}=VALUE"),
-            QuestionKind::Manual => format!("--answer {id}=done (or skip, failed, later)"),
+            QuestionKind::Manual => format!("--answer {id}=done"),
             QuestionKind::Override => format!("--answer {id}=REASON"),
         }
     }

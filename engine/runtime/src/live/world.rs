@@ -119,6 +119,7 @@ impl LiveWorld {
                 Answer::Unmet { message, result: from_json(result) }
             }
             Some(Err(Fault::CannotTell { message })) => Answer::CannotTell { message },
+            Some(Err(Fault::Refused { message })) => Answer::Refused { message },
             Some(Err(Fault::Invalid { message, argument })) => Answer::Invalid { message, argument },
             None => Answer::TimedOut { after: call.timeout.unwrap_or_default(), result: Value::Null },
         }
@@ -230,6 +231,10 @@ impl World for LiveWorld {
 
     fn begin_cleanup(&self) {
         self.options.host.begin_cleanup();
+    }
+
+    fn learn_secret(&self, name: &str, value: &str) {
+        self.options.sink.redactor().learn(name, value);
     }
 }
 
