@@ -11,10 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runbook-runtime", &["runbook-core"]),
     ("runbook-report", &["runbook-core"]),
     ("runbook-services", &[]),
-    (
-        "runbook",
-        &["runbook-core", "runbook-lang", "runbook-modules", "runbook-runtime", "runbook-report", "runbook-services"],
-    ),
+    ("runbook", &["runbook-core", "runbook-lang", "runbook-modules", "runbook-runtime", "runbook-report", "runbook-services"]),
 ];
 
 /// What may lie at the top of the tree, besides dotfiles.

@@ -25,10 +25,10 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Common {
     /// The folder of playbooks; default: the nearest `playbooks/` here or above.
-    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_PLAYBOOKS", help_heading = "Where")]
+    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_PLAYBOOKS", hide_env_values = true, help_heading = "Where")]
     pub(crate) playbooks: Option<PathBuf>,
     /// The folder for runs, locks and logs; default: the XDG state folder.
-    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_STATE", help_heading = "Where")]
+    #[arg(long, global = true, value_name = "DIR", env = "RUNBOOK_STATE", hide_env_values = true, help_heading = "Where")]
     pub(crate) state: Option<PathBuf>,
     /// Write JSON to standard output (one event a line for runs) and never ask.
     #[arg(long, global = true, help_heading = "Output")]

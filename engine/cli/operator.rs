@@ -120,9 +120,7 @@ fn understand(kind: &QuestionKind, line: &str) -> Result<Reply, String> {
                 _ => Err("answer done, skip, failed or later".to_owned()),
             }
         }
-        QuestionKind::Override => {
-            Ok(if line.is_empty() { declined } else { given(Value::Bool(true), Some(line.to_owned())) })
-        }
+        QuestionKind::Override => Ok(if line.is_empty() { declined } else { given(Value::Bool(true), Some(line.to_owned())) }),
     }
 }
 

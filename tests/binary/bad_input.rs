@@ -156,7 +156,10 @@ fn mistakes_are_json_when_json_is_asked_for() {
 
 #[test]
 fn hostile_text_cannot_drive_the_terminal() {
-    let workspace = Workspace::with("x", "playbook: x\nparams:\n  a: { type: string, required: true }\nsteps:\n  - note: \"{{ params.a }}\"\n");
+    let workspace = Workspace::with(
+        "x",
+        "playbook: x\nparams:\n  a: { type: string, required: true }\nsteps:\n  - note: \"{{ params.a }}\"\n",
+    );
     let out = workspace.run(&["play", "x", "--param", "a=\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}"]).expect(0);
     assert!(!out.stdout.contains('\u{1b}') && !out.stdout.contains('\u{202e}'), "{:?}", out.stdout);
 }

@@ -37,9 +37,30 @@ fn modules_are_listed_and_explained() {
     let workspace = Workspace::new();
     let out = workspace.run(&["modules"]).expect(0);
     for name in [
-        "http", "tcp", "port", "process", "pid_file", "service", "file", "disk", "memory", "log", "config", "env", "command", "shell",
-        "service.start", "service.stop", "service.restart", "process.signal", "http.request", "file.write", "file.copy", "file.move",
-        "file.delete", "dir.create",
+        "http",
+        "tcp",
+        "port",
+        "process",
+        "pid_file",
+        "service",
+        "file",
+        "disk",
+        "memory",
+        "log",
+        "config",
+        "env",
+        "command",
+        "shell",
+        "service.start",
+        "service.stop",
+        "service.restart",
+        "process.signal",
+        "http.request",
+        "file.write",
+        "file.copy",
+        "file.move",
+        "file.delete",
+        "dir.create",
     ] {
         assert!(out.stdout.lines().any(|l| l.split_whitespace().next() == Some(name)), "{name} is missing:\n{}", out.stdout);
     }

@@ -109,7 +109,8 @@ fn runs_are_listed_and_shown() {
 
 #[test]
 fn a_killed_run_is_not_running_for_ever() {
-    let workspace = Workspace::with("slow", "playbook: x\nsteps:\n  - { id: a, command: [sh, -c, \"echo started > started; sleep 60\"] }\n");
+    let workspace =
+        Workspace::with("slow", "playbook: x\nsteps:\n  - { id: a, command: [sh, -c, \"echo started > started; sleep 60\"] }\n");
     let mut child = workspace.command(&["play", "slow"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     crate::harness::wait_until(|| workspace.path("started").exists());
     let running = workspace.run(&["runs"]).expect(0);

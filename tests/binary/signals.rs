@@ -23,7 +23,9 @@ fn end(child: Child) -> Output {
 
 #[test]
 fn one_interrupt_cleans_up_and_says_what_is_left() {
-    for (signal, code) in [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143), (rustix::process::Signal::HUP, 129)] {
+    for (signal, code) in
+        [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143), (rustix::process::Signal::HUP, 129)]
+    {
         let workspace = Workspace::with("slow", SLOW);
         let child = start(&workspace);
         let family = descendants(child.id());
@@ -79,7 +81,12 @@ fn a_lock_is_waited_for_if_asked() {
     let text = "playbook: x\nlock: l\nsteps:\n  - { command: [sh, -c, \"echo $$ > started; while [ ! -e go ]; do sleep 0.05; done\"] }\n";
     let workspace = Workspace::with("slow", text);
     let first = start(&workspace);
-    let second = workspace.command(&["play", "slow", "--lock-timeout", "30s"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let second = workspace
+        .command(&["play", "slow", "--lock-timeout", "30s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     workspace.write("go", "");
     assert_eq!(end(first).code, 0);
     assert_eq!(end(second).code, 0);
@@ -94,7 +101,10 @@ fn a_limit_for_the_whole_run_ends_it() {
 
 #[test]
 fn a_closed_pipe_does_not_end_the_run() {
-    let workspace = Workspace::with("x", "playbook: x\nsteps:\n  - { for_each: range(200), set: { x: 1 } }\n  - { file.write: { path: out.txt, content: x } }\n");
+    let workspace = Workspace::with(
+        "x",
+        "playbook: x\nsteps:\n  - { for_each: range(200), set: { x: 1 } }\n  - { file.write: { path: out.txt, content: x } }\n",
+    );
     let mut child = workspace.command(&["-vv", "play", "x"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());

@@ -81,7 +81,8 @@ fn the_stack_is_started_in_order_proved_healthy_and_stopped() {
     // Again: everything runs, nothing changes.
     let pids: Vec<u32> = SERVICES.iter().map(|s| stack.pid(s)).collect();
     let out = stack.start(&[]).expect(0);
-    let started: Vec<_> = out.events_of("step_finished").into_iter().filter(|e| e["body"] == "service.start" && e["group"] == false).collect();
+    let started: Vec<_> =
+        out.events_of("step_finished").into_iter().filter(|e| e["body"] == "service.start" && e["group"] == false).collect();
     assert_eq!(started.len(), 8);
     assert!(started.iter().all(|e| e["outcome"] == "ok"), "{started:?}");
     assert_eq!(pids, SERVICES.iter().map(|s| stack.pid(s)).collect::<Vec<_>>());

@@ -114,7 +114,8 @@ fn control_c_at_a_question_and_in_a_step() {
     terminal.wait_for("Who is on call?");
     terminal.type_in("\u{3}");
     assert_eq!(terminal.end().0, 130);
-    let workspace = Workspace::with("slow", "playbook: x\nsteps:\n  - { id: a, command: [sh, -c, \"echo x > started; sleep 300\"] }\n");
+    let workspace =
+        Workspace::with("slow", "playbook: x\nsteps:\n  - { id: a, command: [sh, -c, \"echo x > started; sleep 300\"] }\n");
     let mut terminal = Terminal::open(&workspace, 80, &[], "play slow");
     wait_until(|| workspace.path("started").exists());
     terminal.type_in("\u{3}");

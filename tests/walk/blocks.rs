@@ -31,9 +31,10 @@ fn a_rescued_block_has_succeeded() {
 
 #[test]
 fn fail_at_the_end_of_a_rescue_stops() {
-    let walked = Walk::steps("\n  - block:\n      - { file: /x }\n    rescue:\n      - fail: really\n    always:\n      - note: always\n")
-        .rule(fails("file", "gone"))
-        .go();
+    let walked =
+        Walk::steps("\n  - block:\n      - { file: /x }\n    rescue:\n      - fail: really\n    always:\n      - note: always\n")
+            .rule(fails("file", "gone"))
+            .go();
     assert_eq!(walked.result.exit, Exit::Failed);
     assert!(walked.result.message.contains("really"));
     assert_eq!(walked.notes(), ["always"]);

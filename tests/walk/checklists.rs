@@ -10,7 +10,10 @@ use crate::harness::{Walk, Walked, fails};
 
 fn rows(walked: &Walked) -> Vec<(String, GradeWord)> {
     let events = walked.world.events.lock().unwrap();
-    events.iter().filter_map(|e| if let Event::Row { row, .. } = e { Some((row.name.clone(), row.grade)) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|e| if let Event::Row { row, .. } = e { Some((row.name.clone(), row.grade)) } else { None })
+        .collect()
 }
 
 fn verdict(walked: &Walked) -> GradeWord {
@@ -45,7 +48,9 @@ fn one_failure_does_not_stop_the_rest() {
 
 #[test]
 fn grades_follow_the_limits() {
-    for (percent, grade) in [(50.0, GradeWord::Ok), (75.0, GradeWord::OffTarget), (85.0, GradeWord::Warning), (95.0, GradeWord::Critical)] {
+    for (percent, grade) in
+        [(50.0, GradeWord::Ok), (75.0, GradeWord::OffTarget), (85.0, GradeWord::Warning), (95.0, GradeWord::Critical)]
+    {
         let file = Scripted::gives("file", [("exists", Value::Bool(true))]);
         let walked = Walk::new(TEXT).rule(memory(percent)).rule(file).go();
         assert_eq!(rows(&walked)[0].1, grade);
@@ -70,7 +75,9 @@ fn a_manual_item_with_nobody_there_is_unknown() {
 
 #[test]
 fn an_expression_that_cannot_be_evaluated_is_unknown() {
-    let walked = Walk::new("\nplaybook: A checklist\nchecks:\n  - { name: M, memory: {}, expect: used_percent < 'x' }\n").rule(memory(1.0)).attempt();
+    let walked = Walk::new("\nplaybook: A checklist\nchecks:\n  - { name: M, memory: {}, expect: used_percent < 'x' }\n")
+        .rule(memory(1.0))
+        .attempt();
     if let Ok(walked) = walked {
         assert_eq!(verdict(&walked), GradeWord::Unknown);
     }
@@ -84,9 +91,11 @@ fn a_check_that_would_change_something_is_refused() {
 
 #[test]
 fn thresholds_of_the_system_are_limits() {
-    let walked = Walk::new("\nplaybook: A checklist\nchecks:\n  - { name: M, memory: {}, grade: { value: used_percent, by: thresholds.memory } }\n")
-        .file("system.yaml", "system: s\nthresholds:\n  memory: { target: 10, warning: 20, critical: 30, unit: \"%\" }\n")
-        .rule(memory(25.0))
-        .go();
+    let walked = Walk::new(
+        "\nplaybook: A checklist\nchecks:\n  - { name: M, memory: {}, grade: { value: used_percent, by: thresholds.memory } }\n",
+    )
+    .file("system.yaml", "system: s\nthresholds:\n  memory: { target: 10, warning: 20, critical: 30, unit: \"%\" }\n")
+    .rule(memory(25.0))
+    .go();
     assert_eq!(verdict(&walked), GradeWord::Warning);
 }

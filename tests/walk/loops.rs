@@ -29,10 +29,9 @@ fn paths(walked: &crate::harness::Walked) -> Vec<String> {
 
 #[test]
 fn listed_and_reverse() {
-    for (order, expected) in [
-        ("listed", ["/gateway", "/memory", "/router", "/eva"]),
-        ("reverse", ["/eva", "/router", "/memory", "/gateway"]),
-    ] {
+    for (order, expected) in
+        [("listed", ["/gateway", "/memory", "/router", "/eva"]), ("reverse", ["/eva", "/router", "/memory", "/gateway"])]
+    {
         let walked = Walk::new(&GRAPH.replace("ORDER", order)).rule(answer("file.write", true)).go();
         assert_eq!(paths(&walked), expected, "{order}");
     }
@@ -41,8 +40,7 @@ fn listed_and_reverse() {
 #[test]
 fn dependencies_run_at_the_same_time_as_far_as_they_can() {
     let second = SignedDuration::from_secs(1);
-    let walked =
-        Walk::new(&GRAPH.replace("ORDER", "dependencies")).rule(answer("file.write", true).taking(second)).go();
+    let walked = Walk::new(&GRAPH.replace("ORDER", "dependencies")).rule(answer("file.write", true).taking(second)).go();
     assert_eq!(paths(&walked)[0], "/eva");
     assert_eq!(paths(&walked)[3], "/gateway");
     // eva, then memory and router together, then the gateway: the critical path, not the sum.
@@ -51,16 +49,14 @@ fn dependencies_run_at_the_same_time_as_far_as_they_can() {
     assert_eq!(path.steps.first().map(String::as_str), Some("eva"));
     assert_eq!(path.steps.last().map(String::as_str), Some("gateway"));
     assert_eq!(path.steps.len(), 3);
-    let walked =
-        Walk::new(&GRAPH.replace("ORDER", "reverse_dependencies")).rule(answer("file.write", true).taking(second)).go();
+    let walked = Walk::new(&GRAPH.replace("ORDER", "reverse_dependencies")).rule(answer("file.write", true).taking(second)).go();
     assert_eq!((paths(&walked)[0].as_str(), paths(&walked)[3].as_str()), ("/gateway", "/eva"));
 }
 
 #[test]
 fn a_failed_item_stops_the_loop_and_what_needs_it() {
     let failing = Scripted::gives::<String>("file.write", []).with("path", Value::str("/memory")).in_turn([unmet("disk full")]);
-    let walked =
-        Walk::new(&GRAPH.replace("ORDER", "dependencies")).rule(failing).rule(answer("file.write", true)).go();
+    let walked = Walk::new(&GRAPH.replace("ORDER", "dependencies")).rule(failing).rule(answer("file.write", true)).go();
     assert_eq!(walked.result.exit, Exit::Failed);
     assert!(!paths(&walked).contains(&"/gateway".to_owned()));
     assert!(walked.result.message.contains("disk full"), "{}", walked.result.message);
@@ -94,7 +90,9 @@ fn items_of_a_map_have_their_key_and_results_are_keyed() {
   - note: \"{{ steps.each.items.b.kind }} {{ steps.each.items | length }}\"
 ",
     )
-    .rule(Scripted::gives("file", [("exists", Value::Bool(true)), ("kind", Value::str("second"))]).with("path", Value::str("/b2")))
+    .rule(
+        Scripted::gives("file", [("exists", Value::Bool(true)), ("kind", Value::str("second"))]).with("path", Value::str("/b2")),
+    )
     .rule(Scripted::gives("file", [("exists", Value::Bool(true))]))
     .go();
     assert_eq!(walked.notes(), ["second 2"]);

@@ -8,7 +8,9 @@ use runbook_runtime::scripted::Scripted;
 use crate::harness::{Walk, fails, unmet};
 
 fn file(path: &str, seconds: i64) -> Scripted {
-    Scripted::gives("file", [("exists", Value::Bool(true))]).with("path", Value::str(path)).taking(SignedDuration::from_secs(seconds))
+    Scripted::gives("file", [("exists", Value::Bool(true))])
+        .with("path", Value::str(path))
+        .taking(SignedDuration::from_secs(seconds))
 }
 
 #[test]

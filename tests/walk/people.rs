@@ -32,13 +32,16 @@ fn nobody_there_names_the_way_to_answer() {
 fn a_destroy_step_is_confirmed_without_being_told() {
     let walked = Walk::steps("\n  - { id: wipe, file.delete: /x }\n").rule(answer("file.delete", true)).go();
     assert_eq!(walked.result.exit, Exit::InputNeeded);
-    let walked = Walk::steps("\n  - { id: wipe, file.delete: /x }\n").rule(answer("file.delete", true)).answer("wipe", "wipe").go();
+    let walked =
+        Walk::steps("\n  - { id: wipe, file.delete: /x }\n").rule(answer("file.delete", true)).answer("wipe", "wipe").go();
     assert_eq!(walked.result.exit, Exit::Ok);
 }
 
 #[test]
 fn a_loop_is_confirmed_once_or_each() {
-    let text = |confirm: &str| format!("\n  - id: go\n    for_each: [a, b, c]\n    confirm: {confirm}\n    dir.create: \"/{{{{ item }}}}\"\n");
+    let text = |confirm: &str| {
+        format!("\n  - id: go\n    for_each: [a, b, c]\n    confirm: {confirm}\n    dir.create: \"/{{{{ item }}}}\"\n")
+    };
     let walked = Walk::steps(&text("true")).rule(answer("dir.create", true)).answer("go", "yes").go();
     assert_eq!(walked.world.asked.lock().unwrap().len(), 1);
     assert!(walked.world.asked.lock().unwrap()[0].details.iter().any(|d| d.contains("a, b, c")));

@@ -34,10 +34,11 @@ fn stop_inside_ends_only_the_inner_playbook() {
 
 #[test]
 fn a_checklist_inside_gives_its_verdict() {
-    let walked = Walk::steps("\n  - { id: sub, play: other }\n  - note: \"{{ steps.sub.verdict }} {{ steps.sub.checks | length }}\"\n")
-        .file("other.yaml", "playbook: Other\nchecks:\n  - { file: /x }\n")
-        .rule(fails("file", "gone"))
-        .go();
+    let walked =
+        Walk::steps("\n  - { id: sub, play: other }\n  - note: \"{{ steps.sub.verdict }} {{ steps.sub.checks | length }}\"\n")
+            .file("other.yaml", "playbook: Other\nchecks:\n  - { file: /x }\n")
+            .rule(fails("file", "gone"))
+            .go();
     assert_eq!(walked.notes(), ["critical 1"]);
 }
 

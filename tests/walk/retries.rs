@@ -64,7 +64,10 @@ fn giving_up_when_it_is_hopeless() {
 #[test]
 fn a_timeout_is_a_failed_attempt() {
     let slow = Scripted::gives("http", [("status", Value::Int(200))]).taking(SignedDuration::from_secs(60));
-    let walked = Walk::steps("\n  - { id: a, http: \"http://127.0.0.1:7000/\", timeout: 2s, retry: { attempts: 3, every: 1s } }\n").rule(slow).go();
+    let walked =
+        Walk::steps("\n  - { id: a, http: \"http://127.0.0.1:7000/\", timeout: 2s, retry: { attempts: 3, every: 1s } }\n")
+            .rule(slow)
+            .go();
     assert_eq!((walked.calls().len(), walked.elapsed.as_secs()), (3, 8));
 }
 

@@ -17,6 +17,7 @@ services:
   api: { needs: [db], port: 5001, vars: { key: api_key } }
   extra: { port: 5002, present: { file: \"{{ service.cwd }}/main.py\" } }
   off: { port: 5003, enabled: false }
+  outside: { manager: external, health_url: \"http://127.0.0.1:9999/up\" }
 service_defaults:
   command: [serve, \"{{ service.id }}\", --port, \"{{ service.port }}\"]
   cwd: \"{{ root }}/{{ service.id }}\"
@@ -96,8 +97,10 @@ fn a_service_that_never_gets_ready_fails_after_its_time() {
 
 #[test]
 fn readiness_can_be_left_out() {
-    let walked =
-        Walk::steps("\n  - { id: up, service.start: { name: api, ready: false } }\n").file("system.yaml", SYSTEM).rule(started()).go();
+    let walked = Walk::steps("\n  - { id: up, service.start: { name: api, ready: false } }\n")
+        .file("system.yaml", SYSTEM)
+        .rule(started())
+        .go();
     assert_eq!(walked.calls(), ["service.start"]);
 }
 
@@ -114,13 +117,14 @@ fn a_service_that_is_not_installed_or_enabled_is_skipped() {
 
 #[test]
 fn all_services_in_dependency_order() {
-    let walked = Walk::steps("\n  - id: up\n    for_each: services\n    order: dependencies\n    service.start: \"{{ item.id }}\"\n")
-        .file("system.yaml", SYSTEM)
-        .rule(started())
-        .rule(running())
-        .rule(http([ok()]))
-        .rule(Scripted::gives("file", [("exists", Value::Bool(false))]))
-        .go();
+    let walked =
+        Walk::steps("\n  - id: up\n    for_each: services\n    order: dependencies\n    service.start: \"{{ item.id }}\"\n")
+            .file("system.yaml", SYSTEM)
+            .rule(started())
+            .rule(running())
+            .rule(http([ok()]))
+            .rule(Scripted::gives("file", [("exists", Value::Bool(false))]))
+            .go();
     assert_eq!(walked.result.exit, Exit::Ok, "{}", walked.result.message);
     let names: Vec<String> = walked
         .world
@@ -135,6 +139,16 @@ fn all_services_in_dependency_order() {
 }
 
 #[test]
+fn an_external_service_needs_nothing_to_start_it_with() {
+    let walked = Walk::steps("\n  - { id: s, service: outside }\n  - note: \"{{ steps.s.ready }}\"\n")
+        .file("system.yaml", SYSTEM)
+        .rule(running())
+        .rule(http([ok()]))
+        .go();
+    assert_eq!(walked.notes(), ["true"], "{:?}", walked.finished());
+}
+
+#[test]
 fn an_unknown_service_is_told() {
     let walked = Walk::steps("\n  - { id: a, service.start: \"{{ 'ap' ~ 'j' }}\" }\n").file("system.yaml", SYSTEM).go();
     assert_eq!(walked.message("a"), "the system has no service `apj`; did you mean `api`?");
@@ -142,11 +156,13 @@ fn an_unknown_service_is_told() {
 
 #[test]
 fn the_probe_tells_health_too() {
-    let walked = Walk::steps("\n  - { id: s, service: api, continue_on_error: true }\n  - note: \"{{ steps.s.ready }} {{ steps.s.ready_detail }}\"\n")
-        .file("system.yaml", SYSTEM)
-        .rule(running())
-        .rule(http([done([("status", Value::Int(500))])]))
-        .go();
+    let walked = Walk::steps(
+        "\n  - { id: s, service: api, continue_on_error: true }\n  - note: \"{{ steps.s.ready }} {{ steps.s.ready_detail }}\"\n",
+    )
+    .file("system.yaml", SYSTEM)
+    .rule(running())
+    .rule(http([done([("status", Value::Int(500))])]))
+    .go();
     assert_eq!(walked.notes(), ["false status == 200   (status was 500)"]);
     assert_eq!(walked.steps()[0], "s failed");
 }

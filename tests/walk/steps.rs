@@ -103,7 +103,10 @@ fn comparing_kinds_is_an_error_with_its_place() {
         Err(mistakes) => assert!(mistakes[0].contains("E0505"), "{mistakes:?}"),
     }
     // Known before anything runs: told before anything runs.
-    let mistakes = Walk::steps("\n  - set: { n: \"5\" }\n  - id: a\n    when: n > 3\n    note: x\n").attempt().map(|_| ()).expect_err("refused");
+    let mistakes = Walk::steps("\n  - set: { n: \"5\" }\n  - id: a\n    when: n > 3\n    note: x\n")
+        .attempt()
+        .map(|_| ())
+        .expect_err("refused");
     assert!(mistakes[0].contains("test.yaml:6:11 E0505"), "{mistakes:?}");
 }
 
@@ -180,7 +183,9 @@ steps:
 
 #[test]
 fn postconditions_fail_the_run() {
-    let walked = Walk::new("\nplaybook: A test\nsteps:\n  - note: x\nverify:\n  - { id: v, file: /a }\n").rule(fails("file", "missing")).go();
+    let walked = Walk::new("\nplaybook: A test\nsteps:\n  - note: x\nverify:\n  - { id: v, file: /a }\n")
+        .rule(fails("file", "missing"))
+        .go();
     assert_eq!(walked.result.exit, Exit::Failed);
 }
 
@@ -276,7 +281,9 @@ fn a_timeout_of_a_module_is_a_failure_that_says_so() {
 #[test]
 fn a_permission_that_is_missing_refuses_the_call() {
     let text = |permissions: &str| {
-        format!("\nplaybook: A test\npermissions: {permissions}\nsteps:\n  - {{ id: a, file.write: {{ path: /srv/x/y, content: z }} }}\n")
+        format!(
+            "\nplaybook: A test\npermissions: {permissions}\nsteps:\n  - {{ id: a, file.write: {{ path: /srv/x/y, content: z }} }}\n"
+        )
     };
     let walked = Walk::new(&text("[{ write: /srv/x }]")).rule(answer("file.write", true)).go();
     assert_eq!(walked.result.exit, Exit::Ok);
@@ -298,10 +305,11 @@ steps:
 
 #[test]
 fn read_commands_of_the_system_make_a_command_a_read() {
-    let walked = Walk::new("\nplaybook: A test\nrequires:\n  - { id: pods, command: [kubectl, get, pods] }\nsteps:\n  - note: x\n")
-        .file("system.yaml", "system: s\nread_commands:\n  - [kubectl, get]\n")
-        .rule(Scripted::gives("command", [("exit_code", Value::Int(0))]))
-        .go();
+    let walked =
+        Walk::new("\nplaybook: A test\nrequires:\n  - { id: pods, command: [kubectl, get, pods] }\nsteps:\n  - note: x\n")
+            .file("system.yaml", "system: s\nread_commands:\n  - [kubectl, get]\n")
+            .rule(Scripted::gives("command", [("exit_code", Value::Int(0))]))
+            .go();
     assert_eq!(walked.result.exit, Exit::Ok);
     let walked = Walk::new("\nplaybook: A test\nsteps:\n  - { id: a, command: [kubectl, delete, pod] }\n")
         .rule(Scripted::gives("command", [("exit_code", Value::Int(0))]))

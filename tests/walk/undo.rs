@@ -87,7 +87,9 @@ vars:
 
 #[test]
 fn without_undo_what_is_left_changed_is_named() {
-    let walked = Walk::steps("\n  - { id: one, file.write: { path: /1, content: x } }\n  - fail: broken\n").rule(answer("file.write", true)).go();
+    let walked = Walk::steps("\n  - { id: one, file.write: { path: /1, content: x } }\n  - fail: broken\n")
+        .rule(answer("file.write", true))
+        .go();
     let Event::RunFinished { left, .. } = walked.end() else { panic!("ends") };
     assert_eq!(left, ["one"]);
 }

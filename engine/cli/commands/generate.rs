@@ -78,7 +78,9 @@ fn json(schema: &serde_json::Value) -> String {
 
 /// The keys of the language, from the table that the reader and the schemas use too.
 fn language() -> String {
-    let mut out = String::from("# The keys of the language\n\nEvery map of a playbook or system file with its keys. Any other key is a mistake.\n");
+    let mut out = String::from(
+        "# The keys of the language\n\nEvery map of a playbook or system file with its keys. Any other key is a mistake.\n",
+    );
     for table in runbook_lang::keys::TABLES {
         let mut title = table.name.chars();
         let title: String = title.next().into_iter().flat_map(char::to_uppercase).chain(title).collect();
@@ -98,12 +100,14 @@ fn cli() -> String {
     let mut root = Cli::command().term_width(100);
     out.push_str(root.render_long_help().to_string().trim_end());
     out.push_str("\n```\n");
-    let names: Vec<String> =
-        root.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name().to_owned()).collect();
+    let names: Vec<String> = root.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name().to_owned()).collect();
     for name in names {
         if let Some(command) = root.find_subcommand_mut(&name) {
             let mut command = command.clone().term_width(100).bin_name(format!("runbook {name}"));
-            out.push_str(&format!("\n## runbook {name}\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim_end()));
+            out.push_str(&format!(
+                "\n## runbook {name}\n\n```text\n{}\n```\n",
+                command.render_long_help().to_string().trim_end()
+            ));
         }
     }
     out

@@ -34,7 +34,10 @@ pub(crate) fn help(context: &Context, topic: Option<&str>) -> Exit {
                 let topics = ["exit-codes", "environment", "expressions"];
                 let names: Vec<String> = root.get_subcommands().map(|c| c.get_name().to_owned()).collect();
                 let near = runbook_core::suggest::nearest(name, names.iter().map(String::as_str).chain(topics));
-                let help = near.map_or_else(|| "topics: exit-codes, environment, expressions".to_owned(), |n| format!("did you mean `{n}`?"));
+                let help = near.map_or_else(
+                    || "topics: exit-codes, environment, expressions".to_owned(),
+                    |n| format!("did you mean `{n}`?"),
+                );
                 complain(context, &format!("there is no command or topic `{name}`"), Some(&help));
                 return Exit::Usage;
             };

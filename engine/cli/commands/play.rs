@@ -43,7 +43,11 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
         tell_diagnostics(context, &loaded.warnings, &loaded.plan.sources);
     }
     if matches!(loaded.plan.root_unit().playbook.contents, runbook_core::model::Contents::Triage(_)) {
-        complain(context, &format!("`{}` is a triage tree, and this version does not walk trees yet", play.name), Some("nothing was run"));
+        complain(
+            context,
+            &format!("`{}` is a triage tree, and this version does not walk trees yet", play.name),
+            Some("nothing was run"),
+        );
         return Exit::Invalid;
     }
     let state = match context.state() {
@@ -75,7 +79,8 @@ fn invocation(context: &Context, play: &Play, plan: &Plan) -> String {
         let params = &plan.root_unit().playbook.params;
         params.iter().any(|p| p.name.value == name && p.ty == runbook_core::model::ParamType::Secret)
     };
-    for (flag, values) in [("--param", &play.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)] {
+    for (flag, values) in [("--param", &play.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)]
+    {
         for (name, value) in values.iter().filter(|(name, _)| flag != "--param" || !secret(name)) {
             words.push(format!("{flag} {}", quote(&format!("{name}={value}"))));
         }
@@ -162,7 +167,8 @@ async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry
         context.common.answer.iter().cloned().collect(),
         context.common.confirm.iter().cloned().collect(),
     );
-    let operator = context.can_ask().then(|| Box::new(Prompt { output: output.clone() }) as Box<dyn runbook_runtime::live::Operator>);
+    let operator =
+        context.can_ask().then(|| Box::new(Prompt { output: output.clone() }) as Box<dyn runbook_runtime::live::Operator>);
     let world = LiveWorld::new(LiveOptions {
         registry: registry.clone(),
         host,
@@ -235,7 +241,11 @@ fn take_lock(context: &Context, play: &Play, given: &Inputs, plan: &Plan, wish: 
             Exit::Refused
         }
         LockError::Io(error) => {
-            complain(context, &format!("the lock `{}` cannot be taken in {}: {error}", wish.name, state.display()), Some("give a folder you may write with --state DIR"));
+            complain(
+                context,
+                &format!("the lock `{}` cannot be taken in {}: {error}", wish.name, state.display()),
+                Some("give a folder you may write with --state DIR"),
+            );
             Exit::Internal
         }
     })

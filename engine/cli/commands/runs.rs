@@ -29,7 +29,12 @@ pub(crate) fn runs(context: &Context, runs: &Runs) -> Exit {
             let summaries: Vec<RunSummary> = found
                 .iter()
                 .filter_map(|run| {
-                    let records: Vec<_> = run.first.iter().chain(run.last.iter().filter(|l| run.first.as_ref().is_none_or(|f| f.seq != l.seq))).cloned().collect();
+                    let records: Vec<_> = run
+                        .first
+                        .iter()
+                        .chain(run.last.iter().filter(|l| run.first.as_ref().is_none_or(|f| f.seq != l.seq)))
+                        .cloned()
+                        .collect();
                     runbook_report::runs::summarize(&records, run.is_running())
                 })
                 .collect();
@@ -53,7 +58,11 @@ pub(crate) fn runs(context: &Context, runs: &Runs) -> Exit {
             let journal = match read_journal(&run.path) {
                 Ok(journal) => journal,
                 Err(error) => {
-                    complain(context, &format!("the journal {} does not hold: {error}", run.path.display()), Some("somebody changed it; its records cannot be trusted"));
+                    complain(
+                        context,
+                        &format!("the journal {} does not hold: {error}", run.path.display()),
+                        Some("somebody changed it; its records cannot be trusted"),
+                    );
                     return Exit::Internal;
                 }
             };
@@ -63,7 +72,11 @@ pub(crate) fn runs(context: &Context, runs: &Runs) -> Exit {
                 match runbook_report::runs::show_step(&journal.records, step, &context.out) {
                     Some(text) => say(&text),
                     None => {
-                        complain(context, &format!("the run has no step `{step}`"), Some(&format!("`runbook runs show {}` lists its steps", run.run)));
+                        complain(
+                            context,
+                            &format!("the run has no step `{step}`"),
+                            Some(&format!("`runbook runs show {}` lists its steps", run.run)),
+                        );
                         return Exit::Usage;
                     }
                 }

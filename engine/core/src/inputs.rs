@@ -89,7 +89,9 @@ pub fn typed(ty: ParamType, value: Value) -> Result<Value, InputError> {
         },
         (ParamType::Url, Value::Str(_)) => match text.and_then(|t| t.split_once("://")) {
             Some((scheme, rest))
-                if !scheme.is_empty() && !rest.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
+                if !scheme.is_empty()
+                    && !rest.is_empty()
+                    && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
             {
                 value.bare().clone()
             }
@@ -143,8 +145,10 @@ pub fn check(param: &Param, value: Value, scope: &dyn Scope) -> Result<Value, In
             (Some(length), Value::Int(_)) => length,
             _ => &value,
         };
-        let order = compare(measured, &limit)
-            .map_err(|e| InputError { message: format!("{} cannot be compared with its limit, {}", e.left, e.right), help: None })?;
+        let order = compare(measured, &limit).map_err(|e| InputError {
+            message: format!("{} cannot be compared with its limit, {}", e.left, e.right),
+            help: None,
+        })?;
         if (least && order.is_lt()) || (!least && order.is_gt()) {
             let word = if least { "at least" } else { "at most" };
             let what = if length.is_some() { "its length" } else { "it" };

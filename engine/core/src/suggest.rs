@@ -13,7 +13,15 @@ pub fn nearest<'a>(typed: &str, legal: impl IntoIterator<Item = &'a str>) -> Opt
         .iter()
         .copied()
         .filter(|name| *name != typed)
-        .map(|name| (distance(&typed_lower, &name.to_lowercase().replace('-', "_").replace('_', if typed.contains('-') { "-" } else { "_" })), name))
+        .map(|name| {
+            (
+                distance(
+                    &typed_lower,
+                    &name.to_lowercase().replace('-', "_").replace('_', if typed.contains('-') { "-" } else { "_" }),
+                ),
+                name,
+            )
+        })
         .filter(|(d, _)| *d <= limit)
         .min_by_key(|(d, _)| *d)
         .map(|(_, name)| name);

@@ -13,14 +13,38 @@ use crate::support::testing::{TestHost, free_port};
 use crate::{builtins, entries};
 
 /// Names that `steps.<id>` keeps for itself (docs: language, section 3). `error` is meant: the module's word for why it says no.
-const RESERVED: &[&str] =
-    &["outcome", "changed", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
+const RESERVED: &[&str] = &["outcome", "changed", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
 
 /// Keys of a step that are not its body.
 const COMMON: &[&str] = &[
-    "id", "name", "tags", "links", "when", "for_each", "as", "order", "max_parallel", "needs", "every", "expect", "severity", "grade",
-    "override", "retry", "timeout", "expected_duration", "continue_on_error", "undo", "verify", "confirm", "effect", "touches",
-    "idempotent", "save", "sensitive", "on",
+    "id",
+    "name",
+    "tags",
+    "links",
+    "when",
+    "for_each",
+    "as",
+    "order",
+    "max_parallel",
+    "needs",
+    "every",
+    "expect",
+    "severity",
+    "grade",
+    "override",
+    "retry",
+    "timeout",
+    "expected_duration",
+    "continue_on_error",
+    "undo",
+    "verify",
+    "confirm",
+    "effect",
+    "touches",
+    "idempotent",
+    "save",
+    "sensitive",
+    "on",
 ];
 
 /// Names that are in scope in `expect` besides the result's fields.
@@ -28,7 +52,8 @@ const IN_SCOPE: &[&str] =
     &["params", "services", "thresholds", "contacts", "escalation", "steps", "item", "run", "findings", "host", "env", "result"];
 
 fn each(mut check: impl FnMut(&Entry) -> Vec<String>) {
-    let problems: Vec<String> = entries().iter().flat_map(|e| check(e).into_iter().map(|p| format!("{}: {p}", e.name)).collect::<Vec<_>>()).collect();
+    let problems: Vec<String> =
+        entries().iter().flat_map(|e| check(e).into_iter().map(|p| format!("{}: {p}", e.name)).collect::<Vec<_>>()).collect();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
@@ -155,7 +180,9 @@ fn verdicts_and_sayings_speak_of_the_result() {
         let mut problems = foreign(e, &e.verdict, &[]);
         problems.extend(holes(&e.says).into_iter().flat_map(|h| foreign(e, h, &[])));
         let fields = e.result_fields();
-        problems.extend(e.columns.iter().filter(|c| !fields.contains(c)).map(|c| format!("the column `{c}` is no field of the result")));
+        problems.extend(
+            e.columns.iter().filter(|c| !fields.contains(c)).map(|c| format!("the column `{c}` is no field of the result")),
+        );
         problems
     });
 }
@@ -212,7 +239,8 @@ fn examples_are_right() {
                 Err(problem) => return vec![problem],
             };
             let value = with_unknowns(step.args.clone());
-            let mut problems: Vec<String> = validate(&e.args_schema, &value).into_iter().map(|p| format!("{} at {:?}", p.message, p.path)).collect();
+            let mut problems: Vec<String> =
+                validate(&e.args_schema, &value).into_iter().map(|p| format!("{} at {:?}", p.message, p.path)).collect();
             if !example.yaml.contains("{{")
                 && let Err(fault) = e.about(&step.args)
             {
@@ -247,7 +275,10 @@ fn snapshot(folder: &Path) -> BTreeMap<String, String> {
     while let Some(at) = waiting.pop() {
         for entry in std::fs::read_dir(&at).unwrap().flatten() {
             let meta = entry.metadata().unwrap();
-            all.insert(entry.path().display().to_string(), format!("{:?} {} {:?}", meta.permissions(), meta.len(), meta.modified()));
+            all.insert(
+                entry.path().display().to_string(),
+                format!("{:?} {} {:?}", meta.permissions(), meta.len(), meta.modified()),
+            );
             if meta.is_dir() {
                 waiting.push(entry.path());
             }

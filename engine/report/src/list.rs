@@ -96,4 +96,3 @@ pub fn json(rows: &[Row]) -> String {
     text.push('\n');
     text
 }
-

@@ -141,8 +141,10 @@ impl<W: Write + Send> PlainReporter<W> {
                 let changed = *outcome == Outcome::Changed;
                 let status = if changed { "ok" } else { outcome.word() };
                 let mut fields = Fields::step(&key, path, status).add("changed", if changed { "true" } else { "false" });
-                fields =
-                    fields.add("dur", &human::duration(*duration_ms)).add("name", &step_label(name, item.as_deref())).add("body", body);
+                fields = fields
+                    .add("dur", &human::duration(*duration_ms))
+                    .add("name", &step_label(name, item.as_deref()))
+                    .add("body", body);
                 if *attempts > 1 {
                     fields = fields.add("attempts", &attempts.to_string());
                 }
@@ -153,7 +155,9 @@ impl<W: Write + Send> PlainReporter<W> {
                     fields = fields.add("tolerated", "true");
                 }
                 if let Some(graded) = graded {
-                    fields = fields.add("grade", graded.grade.word()).add("value", &human::value(&graded.value, graded.unit.as_deref()));
+                    fields = fields
+                        .add("grade", graded.grade.word())
+                        .add("value", &human::value(&graded.value, graded.unit.as_deref()));
                 }
                 fields = fields.add_some("msg", message);
                 let bad = !outcome.is_good();
@@ -174,7 +178,10 @@ impl<W: Write + Send> PlainReporter<W> {
                         check.saw.iter().map(|s| format!("{} was {}", s.text, s.value)).chain(check.error.clone()).collect();
                     self.line(
                         at,
-                        &Fields::step(&key, path, "expect").add("held", held).add("expr", &check.text).add("saw", &saw.join(", ")),
+                        &Fields::step(&key, path, "expect")
+                            .add("held", held)
+                            .add("expr", &check.text)
+                            .add("saw", &saw.join(", ")),
                     );
                 }
                 for text in output {
@@ -185,7 +192,8 @@ impl<W: Write + Send> PlainReporter<W> {
                 self.line(at, &Fields::step(path.as_str(), path, "waiting").add("for", &waiting_for.join(",")));
             }
             Event::AttemptFailed { path, attempt, message, next_ms } if level.is_verbose(1) => {
-                let fields = self.of(path, "attempt-failed").add("attempt", &attempt.to_string()).add("next", &human::duration(*next_ms));
+                let fields =
+                    self.of(path, "attempt-failed").add("attempt", &attempt.to_string()).add("next", &human::duration(*next_ms));
                 self.line(at, &fields.add("msg", message));
             }
             Event::StepProgress { path, text } if level.is_verbose(2) => {
@@ -193,7 +201,8 @@ impl<W: Write + Send> PlainReporter<W> {
                 self.line(at, &fields);
             }
             Event::Intent { path, module, args, effect, .. } if level.is_verbose(1) => {
-                let fields = self.of(path, "intent").add("module", module).add("effect", effect.word()).add("args", &args.to_string());
+                let fields =
+                    self.of(path, "intent").add("module", module).add("effect", effect.word()).add("args", &args.to_string());
                 self.line(at, &fields);
             }
             Event::Returned { path, module, answer, .. } => {

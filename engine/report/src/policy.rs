@@ -94,7 +94,15 @@ impl TermPolicy {
 
     /// A policy for text that goes to no terminal: no colour, no redrawing.
     pub fn text(width: usize, unicode: bool) -> Self {
-        TermPolicy { color: false, animate: false, unicode, width: width.max(MIN_WIDTH), prompt: false, accessible: false, terminal: false }
+        TermPolicy {
+            color: false,
+            animate: false,
+            unicode,
+            width: width.max(MIN_WIDTH),
+            prompt: false,
+            accessible: false,
+            terminal: false,
+        }
     }
 
     /// Whether one line per event is written in place of the terminal's view.

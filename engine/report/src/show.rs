@@ -1,6 +1,8 @@
 //! What a playbook is, does and takes.
 
-use runbook_core::model::{Arg, ArgKind, Body, Contents, Each, Lock, ModuleCall, Order, Over, Param, Permission, Schedule, Step, Unit};
+use runbook_core::model::{
+    Arg, ArgKind, Body, Contents, Each, Lock, ModuleCall, Order, Over, Param, Permission, Schedule, Step, Unit,
+};
 use runbook_core::module::{Effect, Kind, Registry};
 use runbook_core::span::SourceMap;
 use runbook_core::value::{Value, format_duration};
@@ -219,7 +221,9 @@ impl Outline<'_> {
             Body::Parallel(steps) => self.worst(steps.iter()),
             // What another playbook does is told on its own page.
             Body::Play { .. } => Effect::Change,
-            Body::Set(_) | Body::Ask(_) | Body::Manual(_) | Body::Note(_) | Body::Fail(_) | Body::Stop(_) | Body::Wait(_) => Effect::Read,
+            Body::Set(_) | Body::Ask(_) | Body::Manual(_) | Body::Note(_) | Body::Fail(_) | Body::Stop(_) | Body::Wait(_) => {
+                Effect::Read
+            }
         };
         own.max(declared.unwrap_or_default())
     }

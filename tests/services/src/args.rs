@@ -41,10 +41,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         if matches!(flag, "--help" | "-h") {
             return Ok(None);
         }
-        if !matches!(
-            flag,
-            "--service" | "--host" | "--port" | "--root" | "--startup-delay" | "--stop-delay"
-        ) {
+        if !matches!(flag, "--service" | "--host" | "--port" | "--root" | "--startup-delay" | "--stop-delay") {
             return Err(format!("unknown argument `{arg}`"));
         }
         let value = match inline.or_else(|| rest.next().cloned()) {
@@ -53,15 +50,11 @@ pub(crate) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         };
         match flag {
             "--service" => {
-                service = Some(
-                    Service::named(&value).ok_or_else(|| format!("unknown service `{value}`"))?,
-                );
+                service = Some(Service::named(&value).ok_or_else(|| format!("unknown service `{value}`"))?);
             }
             "--host" => {
                 // An IP literal only: a name may resolve to ::1 while the probes use 127.0.0.1.
-                let ip: std::net::IpAddr = value
-                    .parse()
-                    .map_err(|_| format!("`{value}` is not an IP address"))?;
+                let ip: std::net::IpAddr = value.parse().map_err(|_| format!("`{value}` is not an IP address"))?;
                 options.host = ip.to_string();
             }
             "--port" => match value.parse() {
@@ -101,9 +94,7 @@ fn switch(flag: &str, options: &mut Options) -> Option<&'static str> {
 fn milliseconds(flag: &str, value: &str) -> Result<Duration, String> {
     match value.parse() {
         Ok(number) => Ok(Duration::from_millis(number)),
-        Err(_) => Err(format!(
-            "`{flag}` takes a whole number of milliseconds, not `{value}`"
-        )),
+        Err(_) => Err(format!("`{flag}` takes a whole number of milliseconds, not `{value}`")),
     }
 }
 
@@ -153,9 +144,7 @@ mod tests {
 
     #[test]
     fn the_port_defaults_to_the_service_s() {
-        let options = parse(&words("--service ollama"))
-            .expect("valid")
-            .expect("not help");
+        let options = parse(&words("--service ollama")).expect("valid").expect("not help");
         assert_eq!(options.port, 11434);
     }
 
@@ -163,10 +152,7 @@ mod tests {
     fn a_child_does_not_reload_again() {
         let mut options = Options::new(Service::Pipecat, "/srv");
         options.reload = true;
-        let args: Vec<String> = of_child(&options)
-            .into_iter()
-            .map(|arg| arg.to_string_lossy().into_owned())
-            .collect();
+        let args: Vec<String> = of_child(&options).into_iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let child = parse(&args).expect("valid").expect("not help");
         assert!(!child.reload && !child.announce);
         assert_eq!(child.port, 7030);
@@ -177,27 +163,12 @@ mod tests {
         for (line, message) in [
             ("", "flag `--service` is required"),
             ("--service nope", "unknown service `nope`"),
-            (
-                "--service eva-os --port x",
-                "`x` is not a port number from 1 to 65535",
-            ),
-            (
-                "--service eva-os --port 0",
-                "`0` is not a port number from 1 to 65535",
-            ),
-            (
-                "--service eva-os --host localhost",
-                "`localhost` is not an IP address",
-            ),
+            ("--service eva-os --port x", "`x` is not a port number from 1 to 65535"),
+            ("--service eva-os --port 0", "`0` is not a port number from 1 to 65535"),
+            ("--service eva-os --host localhost", "`localhost` is not an IP address"),
             ("--service", "flag `--service` needs a value"),
-            (
-                "--service eva-os --startup-delay 300ms",
-                "`--startup-delay` takes a whole number of milliseconds, not `300ms`",
-            ),
-            (
-                "--service eva-os --reload=yes",
-                "flag `--reload` takes no value",
-            ),
+            ("--service eva-os --startup-delay 300ms", "`--startup-delay` takes a whole number of milliseconds, not `300ms`"),
+            ("--service eva-os --reload=yes", "flag `--reload` takes no value"),
             ("--service eva-os --wat", "unknown argument `--wat`"),
         ] {
             assert_eq!(parse(&words(line)).expect_err(line), message);

@@ -22,13 +22,10 @@ impl Call {
     /// Puts a request together from its parts; `target` is the path with its query.
     pub(crate) fn new(method: &str, target: &str, correlation: Option<&str>, body: Bytes) -> Call {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let query = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (decode(key), decode(value))
-            });
+        let query = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        });
         Call {
             method: method.to_owned(),
             path: decode_path(path),
@@ -40,10 +37,7 @@ impl Call {
 
     /// The value of a query parameter.
     pub(crate) fn query(&self, key: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The body as a JSON object; an empty body is an empty object. The error is FastAPI's answer.
@@ -51,8 +45,7 @@ impl Call {
         if self.body.is_empty() {
             return Ok(Map::new());
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Reply::invalid("body", "", &format!("JSON decode error: {error}")))
+        serde_json::from_slice(&self.body).map_err(|error| Reply::invalid("body", "", &format!("JSON decode error: {error}")))
     }
 }
 
@@ -60,11 +53,7 @@ impl Call {
 pub(crate) fn text<'a>(body: &'a Map<String, Value>, field: &str) -> Result<&'a str, Reply> {
     match body.get(field) {
         Some(Value::String(text)) => Ok(text),
-        Some(_) => Err(Reply::invalid(
-            "body",
-            field,
-            "Input should be a valid string",
-        )),
+        Some(_) => Err(Reply::invalid("body", field, "Input should be a valid string")),
         None => Err(Reply::invalid("body", field, MISSING)),
     }
 }
@@ -114,12 +103,7 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded() {
-        let call = Call::new(
-            "GET",
-            "/v1/memory/search?query=a%20b+c%26&limit=10&bad=%zz",
-            Some("req_1"),
-            Bytes::new(),
-        );
+        let call = Call::new("GET", "/v1/memory/search?query=a%20b+c%26&limit=10&bad=%zz", Some("req_1"), Bytes::new());
         assert_eq!(call.path, "/v1/memory/search");
         assert_eq!(call.query("query"), Some("a b c&"));
         assert_eq!(call.query("limit"), Some("10"));

@@ -54,9 +54,7 @@ pub(crate) async fn request(
         body.len()
     );
     match tokio::time::timeout(limit, exchange(address, request.as_bytes())).await {
-        Ok(answer) => answer
-            .and_then(|bytes| parse(&bytes))
-            .map_err(CallError::Connection),
+        Ok(answer) => answer.and_then(|bytes| parse(&bytes)).map_err(CallError::Connection),
         Err(_) => Err(CallError::Timeout(limit)),
     }
 }
@@ -71,21 +69,9 @@ async fn exchange(address: &Address, request: &[u8]) -> std::io::Result<Vec<u8>>
 
 /// Reads an answer that ends with its connection.
 fn parse(bytes: &[u8]) -> std::io::Result<(u16, Value)> {
-    let broken =
-        || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the answer is not whole");
-    let head = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .ok_or_else(broken)?;
-    let line = bytes[..head]
-        .split(|byte| *byte == b'\r')
-        .next()
-        .unwrap_or_default();
-    let status = std::str::from_utf8(line)
-        .ok()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    Ok((
-        status.ok_or_else(broken)?,
-        serde_json::from_slice(&bytes[head + 4..]).unwrap_or(Value::Null),
-    ))
+    let broken = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the answer is not whole");
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(broken)?;
+    let line = bytes[..head].split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let status = std::str::from_utf8(line).ok().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    Ok((status.ok_or_else(broken)?, serde_json::from_slice(&bytes[head + 4..]).unwrap_or(Value::Null)))
 }

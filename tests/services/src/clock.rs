@@ -4,9 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// The present in UTC as RFC 3339 with milliseconds, such as `2026-02-08T09:30:00.000Z`.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-        .to_string()
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// A fresh identifier such as `req_6f1c09e27b44`; unguessable is not wanted, unique is.

@@ -26,47 +26,28 @@ impl Config {
             Ok(text) => parse(&text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Value::Null,
             Err(error) => {
-                return Err(format!(
-                    "OSError: {error}: '{}'",
-                    options.config_file().display()
-                ));
+                return Err(format!("OSError: {error}: '{}'", options.config_file().display()));
             }
         };
-        Ok(Config {
-            document,
-            host: options.host.clone(),
-        })
+        Ok(Config { document, host: options.host.clone() })
     }
 
     /// Where a neighbour listens: the file's port and host, else the standard port on the own host.
     pub(crate) fn address(&self, service: Service) -> Address {
         if service == Service::Ollama
-            && let Some(address) = self
-                .document
-                .pointer("/services/model_router/providers/ollama/base_url")
-                .and_then(base_url)
+            && let Some(address) = self.document.pointer("/services/model_router/providers/ollama/base_url").and_then(base_url)
         {
             return address;
         }
-        let entry = self
-            .document
-            .pointer(&format!("/services/{}", service.key()));
-        let port = entry
-            .and_then(|entry| entry["port"].as_u64())
-            .and_then(|port| u16::try_from(port).ok());
+        let entry = self.document.pointer(&format!("/services/{}", service.key()));
+        let port = entry.and_then(|entry| entry["port"].as_u64()).and_then(|port| u16::try_from(port).ok());
         let host = entry.and_then(|entry| entry["host"].as_str());
-        Address {
-            host: host.unwrap_or(&self.host).to_owned(),
-            port: port.unwrap_or(service.port()),
-        }
+        Address { host: host.unwrap_or(&self.host).to_owned(), port: port.unwrap_or(service.port()) }
     }
 
     /// The version the file gives the gateway, else the seed's.
     pub(crate) fn version(&self) -> &str {
-        self.document
-            .pointer("/services/api_gateway/version")
-            .and_then(Value::as_str)
-            .unwrap_or("1.0.0")
+        self.document.pointer("/services/api_gateway/version").and_then(Value::as_str).unwrap_or("1.0.0")
     }
 }
 
@@ -83,10 +64,7 @@ fn parse(text: &str) -> Result<Value, String> {
 fn base_url(value: &Value) -> Option<Address> {
     let authority = value.as_str()?.strip_prefix("http://")?.split('/').next()?;
     let (host, port) = authority.rsplit_once(':')?;
-    Some(Address {
-        host: host.to_owned(),
-        port: port.parse().ok()?,
-    })
+    Some(Address { host: host.to_owned(), port: port.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -94,10 +72,7 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
-        Config {
-            document: parse(text).expect("valid"),
-            host: "127.0.0.1".to_owned(),
-        }
+        Config { document: parse(text).expect("valid"), host: "127.0.0.1".to_owned() }
     }
 
     #[test]
@@ -113,9 +88,6 @@ mod tests {
     #[test]
     fn a_syntax_error_is_python_s() {
         let error = parse("{\n  \"services\": {,}\n}").expect_err("invalid");
-        assert!(
-            error.starts_with("json.decoder.JSONDecodeError: Expecting value: line 2 column "),
-            "{error}"
-        );
+        assert!(error.starts_with("json.decoder.JSONDecodeError: Expecting value: line 2 column "), "{error}");
     }
 }

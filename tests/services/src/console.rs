@@ -11,9 +11,7 @@ use crate::service::Service;
 ///
 /// A closed pipe is ignored: a real service does not die of a reader that went away.
 pub(crate) fn error_text(text: &str) {
-    let _ = std::io::stderr()
-        .lock()
-        .write_all(format!("{text}\n").as_bytes());
+    let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Writes uvicorn's `INFO:` line to standard error.
@@ -43,34 +41,17 @@ pub(crate) fn running(options: &Options) {
             options.host, options.port
         ));
     } else if options.announce {
-        info(&format!(
-            "Uvicorn running on http://{}:{} (Press CTRL+C to quit)",
-            options.host, options.port
-        ));
+        info(&format!("Uvicorn running on http://{}:{} (Press CTRL+C to quit)", options.host, options.port));
     }
 }
 
 /// Writes the access line of one answered request to standard output.
-pub(crate) fn access(
-    service: Service,
-    peer: SocketAddr,
-    method: &str,
-    target: &str,
-    status: u16,
-    took: Duration,
-) {
+pub(crate) fn access(service: Service, peer: SocketAddr, method: &str, target: &str, status: u16, took: Duration) {
     let line = if service == Service::Ollama {
         let at = jiff::Timestamp::now().strftime("%Y/%m/%d - %H:%M:%S");
-        format!(
-            "[GIN] {at} | {status} | {:>13} | {:>15} | {method:<8} \"{target}\"\n",
-            format!("{took:.4?}"),
-            peer.ip()
-        )
+        format!("[GIN] {at} | {status} | {:>13} | {:>15} | {method:<8} \"{target}\"\n", format!("{took:.4?}"), peer.ip())
     } else {
-        let reason = hyper::StatusCode::from_u16(status)
-            .ok()
-            .and_then(|code| code.canonical_reason())
-            .unwrap_or("");
+        let reason = hyper::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("");
         format!("INFO:     {peer} - \"{method} {target} HTTP/1.1\" {status} {reason}\n")
     };
     let _ = std::io::stdout().lock().write_all(line.as_bytes());

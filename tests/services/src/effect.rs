@@ -19,17 +19,9 @@ pub(crate) async fn at_start(state: &Arc<State>, faults: &Faults) {
 }
 
 /// Carries out those faults whose keys are `chosen`; the error says what could not be done.
-pub(crate) async fn apply(
-    state: &Arc<State>,
-    faults: &Faults,
-    chosen: impl Fn(&str) -> bool,
-) -> Result<(), String> {
+pub(crate) async fn apply(state: &Arc<State>, faults: &Faults, chosen: impl Fn(&str) -> bool) -> Result<(), String> {
     if let Some(gateway) = &state.gateway {
-        if let Some(fault) = faults
-            .breaker_open
-            .as_ref()
-            .filter(|_| chosen("breaker_open"))
-        {
+        if let Some(fault) = faults.breaker_open.as_ref().filter(|_| chosen("breaker_open")) {
             lock(&gateway.breakers).inject(&fault.capability, fault.cause_fixed);
         }
         if let Some(growth) = faults.dlq_growth.as_ref().filter(|_| chosen("dlq_growth")) {
@@ -74,11 +66,7 @@ async fn die(state: Arc<State>, crash: Crash) {
 
 /// Adds dead letters, all at once or one by one.
 fn grow(state: &Arc<State>, gateway: &Gateway, growth: DlqGrowth) {
-    let at_once = if growth.every_ms == 0 {
-        growth.count
-    } else {
-        growth.count.min(1)
-    };
+    let at_once = if growth.every_ms == 0 { growth.count } else { growth.count.min(1) };
     for _ in 0..at_once {
         gateway.bury_injected(&growth);
     }
@@ -114,9 +102,7 @@ async fn hold(state: &Arc<State>, hold_ms: Option<u64>) -> Result<(), String> {
     if lock(&state.held).is_none() {
         let file = state.options.database();
         let begun = tokio::task::spawn_blocking(move || memory::begin_immediate(&file)).await;
-        let connection = begun
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.exception())?;
+        let connection = begun.map_err(|error| error.to_string())?.map_err(|error| error.exception())?;
         *lock(&state.held) = Some(connection);
     }
     let timer = state.hold.restart();

@@ -65,27 +65,19 @@ pub struct Crash {
 
 impl Default for Crash {
     fn default() -> Self {
-        Crash {
-            exception: None,
-            exit_code: 1,
-            after_ms: None,
-        }
+        Crash { exception: None, exit_code: 1, after_ms: None }
     }
 }
 
 impl Crash {
     /// The exception of a crash during the start.
     pub(crate) fn at_import(&self) -> &str {
-        self.exception
-            .as_deref()
-            .unwrap_or("ModuleNotFoundError: No module named 'fastapi'")
+        self.exception.as_deref().unwrap_or("ModuleNotFoundError: No module named 'fastapi'")
     }
 
     /// The exception of a crash of the running process.
     pub(crate) fn at_run(&self) -> &str {
-        self.exception
-            .as_deref()
-            .unwrap_or("RuntimeError: injected crash")
+        self.exception.as_deref().unwrap_or("RuntimeError: injected crash")
     }
 }
 
@@ -159,14 +151,7 @@ pub struct Latency {
 
 impl Default for Latency {
     fn default() -> Self {
-        Latency {
-            model: 0,
-            memory_read: 0,
-            tool: 0,
-            memory_write: 0,
-            unexplained: 0,
-            wait: true,
-        }
+        Latency { model: 0, memory_read: 0, tool: 0, memory_write: 0, unexplained: 0, wait: true }
     }
 }
 
@@ -211,8 +196,7 @@ impl FaultSet {
                 keys.insert(key.clone(), value.clone());
             }
         }
-        let faults =
-            Faults::deserialize(Value::Object(keys.clone())).map_err(|error| error.to_string())?;
+        let faults = Faults::deserialize(Value::Object(keys.clone())).map_err(|error| error.to_string())?;
         Ok(FaultSet { keys, faults })
     }
 }
@@ -220,11 +204,7 @@ impl FaultSet {
 impl Faults {
     /// Whether `hang` and `slow_ms` concern a request for `path`.
     pub(crate) fn concern(&self, path: &str) -> bool {
-        self.paths.is_empty()
-            || self
-                .paths
-                .iter()
-                .any(|prefix| path.starts_with(prefix.as_str()))
+        self.paths.is_empty() || self.paths.iter().any(|prefix| path.starts_with(prefix.as_str()))
     }
 }
 
@@ -255,40 +235,21 @@ mod tests {
 
     #[test]
     fn a_post_is_laid_over_and_null_clears() {
-        let first = FaultSet::default()
-            .merged(&patch(json!({"slow_ms": 5, "hang": true})))
-            .expect("valid");
-        let second = first
-            .merged(&patch(json!({"hang": null, "health_status": 500})))
-            .expect("valid");
-        assert_eq!(
-            second.faults,
-            Faults {
-                slow_ms: 5,
-                health_status: Some(500),
-                ..Faults::default()
-            }
-        );
-        assert_eq!(
-            Value::Object(second.keys),
-            json!({"slow_ms": 5, "health_status": 500})
-        );
+        let first = FaultSet::default().merged(&patch(json!({"slow_ms": 5, "hang": true}))).expect("valid");
+        let second = first.merged(&patch(json!({"hang": null, "health_status": 500}))).expect("valid");
+        assert_eq!(second.faults, Faults { slow_ms: 5, health_status: Some(500), ..Faults::default() });
+        assert_eq!(Value::Object(second.keys), json!({"slow_ms": 5, "health_status": 500}));
     }
 
     #[test]
     fn a_wrong_key_is_named() {
-        let error = FaultSet::default()
-            .merged(&patch(json!({"slow": 5})))
-            .expect_err("unknown key");
+        let error = FaultSet::default().merged(&patch(json!({"slow": 5}))).expect_err("unknown key");
         assert!(error.contains("unknown field `slow`"), "{error}");
     }
 
     #[test]
     fn paths_limit() {
-        let faults = Faults {
-            paths: vec!["/v1/dead".to_owned()],
-            ..Faults::default()
-        };
+        let faults = Faults { paths: vec!["/v1/dead".to_owned()], ..Faults::default() };
         assert!(faults.concern("/v1/dead-letters"));
         assert!(!faults.concern("/healthz"));
     }

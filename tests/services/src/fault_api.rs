@@ -36,13 +36,7 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
                 Err(message) => {
                     // A lock that could not be taken must not be listed as held.
                     *state.fault_set() = before;
-                    Reply::failure(
-                        409,
-                        state.options.service,
-                        "fault",
-                        "FAULT_NOT_APPLIED",
-                        &message,
-                    )
+                    Reply::failure(409, state.options.service, "fault", "FAULT_NOT_APPLIED", &message)
                 }
             }
         }
@@ -57,8 +51,5 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call) -> Reply {
 
 fn current(state: &State) -> Reply {
     let keys = state.fault_set().keys.clone();
-    Reply::json(
-        200,
-        &json!({"ok": true, "service": state.options.service.name(), "faults": keys}),
-    )
+    Reply::json(200, &json!({"ok": true, "service": state.options.service.name(), "faults": keys}))
 }

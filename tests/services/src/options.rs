@@ -46,9 +46,7 @@ impl Options {
 
     /// The file that holds the faults to start with; it need not exist.
     pub(crate) fn fault_file(&self) -> PathBuf {
-        self.root
-            .join("faults")
-            .join(format!("{}.json", self.service.name()))
+        self.root.join("faults").join(format!("{}.json", self.service.name()))
     }
 
     /// The configuration file of the stack; it need not exist.

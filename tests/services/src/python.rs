@@ -52,11 +52,5 @@ pub(crate) fn in_request(options: &Options, handler: &str, exception: &str) -> S
 }
 
 fn main_file(options: &Options) -> String {
-    options
-        .root
-        .join("services")
-        .join(options.service.name())
-        .join("main.py")
-        .display()
-        .to_string()
+    options.root.join("services").join(options.service.name()).join("main.py").display().to_string()
 }

@@ -12,22 +12,15 @@ use crate::{args, console};
 /// seed catalogue). Signalling the group ends both. Returns 1 when the port is taken or the child cannot be spawned.
 pub(crate) fn run(options: &Options) -> i32 {
     let here = options.root.join("services").join(options.service.name());
-    console::info(&format!(
-        "Will watch for changes in these directories: ['{}']",
-        here.display()
-    ));
+    console::info(&format!("Will watch for changes in these directories: ['{}']", here.display()));
     // uvicorn binds in the parent, so that a port in use is reported once, before any child.
     if let Err(error) = TcpListener::bind((options.host.as_str(), options.port)) {
         console::error(&crate::server::bind_error(&error, options));
         return 1;
     }
     console::running(options);
-    console::info(&format!(
-        "Started reloader process [{}] using StatReload",
-        std::process::id()
-    ));
-    let child = std::env::current_exe()
-        .and_then(|program| Command::new(program).args(args::of_child(options)).spawn());
+    console::info(&format!("Started reloader process [{}] using StatReload", std::process::id()));
+    let child = std::env::current_exe().and_then(|program| Command::new(program).args(args::of_child(options)).spawn());
     match child {
         Ok(mut child) => {
             let _ = child.wait();

@@ -26,11 +26,7 @@ pub(crate) async fn handle(
 ) -> std::io::Result<Response<Full<Bytes>>> {
     let began = Instant::now();
     let service = state.options.service;
-    let server = if service == Service::Ollama {
-        "ollama"
-    } else {
-        "uvicorn"
-    };
+    let server = if service == Service::Ollama { "ollama" } else { "uvicorn" };
     let path = request.uri().path().to_owned();
     if path != fault_api::PATH {
         state.count_request();
@@ -40,19 +36,10 @@ pub(crate) async fn handle(
         return Ok(ws::accept(&state, peer, request));
     }
     let method = request.method().as_str().to_owned();
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or_else(|| path.clone(), ToString::to_string);
-    let correlation = request
-        .headers()
-        .get("x-correlation-id")
-        .and_then(|value| value.to_str().ok());
+    let target = request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string);
+    let correlation = request.headers().get("x-correlation-id").and_then(|value| value.to_str().ok());
     let correlation = correlation.map(str::to_owned);
-    let body = match Limited::new(request.into_body(), BODY_LIMIT)
-        .collect()
-        .await
-    {
+    let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return Err(std::io::Error::other(error)),
     };
@@ -61,14 +48,7 @@ pub(crate) async fn handle(
         fault_api::answer(&state, &call).await
     } else {
         let reply = answer(&state, &call).await;
-        console::access(
-            service,
-            peer,
-            &method,
-            &target,
-            reply.status,
-            began.elapsed(),
-        );
+        console::access(service, peer, &method, &target, reply.status, began.elapsed());
         reply
     };
     Ok(reply.into_response(server, &call.correlation))
@@ -92,20 +72,12 @@ async fn suffer(state: &State, path: &str) -> std::io::Result<()> {
 
 async fn answer(state: &Arc<State>, call: &Call) -> Reply {
     let service = state.options.service;
-    let segments: Vec<&str> = call
-        .path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
+    let segments: Vec<&str> = call.path.split('/').filter(|segment| !segment.is_empty()).collect();
     if service == Service::Ollama {
         return small::ollama(state, call, &segments);
     }
     if segments == ["healthz"] {
-        return if call.method == "GET" {
-            health(state).await
-        } else {
-            Reply::method_not_allowed()
-        };
+        return if call.method == "GET" { health(state).await } else { Reply::method_not_allowed() };
     }
     let reply = match service {
         Service::ApiGateway => gateway::answer(state, call, &segments).await,
@@ -126,36 +98,20 @@ async fn health(state: &Arc<State>) -> Reply {
     let mut exception = None;
     if let Some(status) = faults.health_status {
         if status < 500 {
-            return Reply::json(
-                status,
-                &json!({"ok": status < 400, "service": service.name(), "timestamp": clock::now()}),
-            );
+            return Reply::json(status, &json!({"ok": status < 400, "service": service.name(), "timestamp": clock::now()}));
         }
         exception = Some((status, "RuntimeError: injected health failure".to_owned()));
     } else if service == Service::MemoryEngine {
         // The triage tree of the seeds expects a locked or missing database behind a failing health check.
-        exception = memory::check(state)
-            .await
-            .err()
-            .map(|error| (500, error.exception()));
+        exception = memory::check(state).await.err().map(|error| (500, error.exception()));
     } else if faults.ollama_required {
-        exception = small::check_ollama(state)
-            .await
-            .err()
-            .map(|message| (500, message));
+        exception = small::check_ollama(state).await.err().map(|message| (500, message));
     }
     match exception {
-        None => Reply::json(
-            200,
-            &json!({"ok": true, "service": service.name(), "timestamp": clock::now()}),
-        ),
+        None => Reply::json(200, &json!({"ok": true, "service": service.name(), "timestamp": clock::now()})),
         Some((status, exception)) => {
             console::error_text(&python::in_request(&state.options, "healthz", &exception));
-            if status == 500 {
-                Reply::internal_error()
-            } else {
-                Reply::text(status, "Service Unavailable")
-            }
+            if status == 500 { Reply::internal_error() } else { Reply::text(status, "Service Unavailable") }
         }
     }
 }

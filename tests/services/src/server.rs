@@ -89,23 +89,13 @@ pub(crate) fn bind_error(error: &std::io::Error, options: &Options) -> String {
     let text = error.to_string().to_lowercase();
     let text = text.split(" (os error").next().unwrap_or_default();
     let number = error.raw_os_error().unwrap_or_default();
-    format!(
-        "[Errno {number}] error while attempting to bind on address ('{}', {}): {text}",
-        options.host, options.port
-    )
+    format!("[Errno {number}] error while attempting to bind on address ('{}', {}): {text}", options.host, options.port)
 }
 
 fn listen(options: &Options) -> std::io::Result<TcpListener> {
-    let host = options
-        .host
-        .parse()
-        .map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidInput))?;
+    let host = options.host.parse().map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidInput))?;
     let address = SocketAddr::new(host, options.port);
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restart must not wait for the old connections in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -130,9 +120,7 @@ async fn accept(state: &Arc<State>, listener: &TcpListener) {
 async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr) {
     let mut stop = state.stop.subscribe();
     let service = service_fn(|request| route::handle(Arc::clone(&state), peer, request));
-    let connection = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     // What goes wrong on one connection is the client's affair.
     tokio::select! {
@@ -149,10 +137,7 @@ async fn drain(state: &State) {
         return;
     }
     let patience = Duration::from_millis(100);
-    if tokio::time::timeout(patience, state.stop.closed())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(patience, state.stop.closed()).await.is_err() {
         console::info("Waiting for connections to close. (CTRL+C to force quit)");
         let _ = tokio::time::timeout(DRAIN, state.stop.closed()).await;
     }

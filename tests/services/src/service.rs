@@ -74,9 +74,6 @@ impl Service {
 
     /// The service of that hyphenated name, if there is one.
     pub fn named(name: &str) -> Option<Service> {
-        Service::ALL
-            .iter()
-            .copied()
-            .find(|service| service.name() == name)
+        Service::ALL.iter().copied().find(|service| service.name() == name)
     }
 }

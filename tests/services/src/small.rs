@@ -42,10 +42,7 @@ pub(crate) type VoiceSessions = Mutex<HashSet<String>>;
 
 /// The safety tier of a tool; a tool that is not in the catalogue is denied.
 pub(crate) fn tier(tool: &str) -> &'static str {
-    TOOLS
-        .iter()
-        .find(|(name, _)| *name == tool)
-        .map_or("denied", |(_, tier)| tier)
+    TOOLS.iter().find(|(name, _)| *name == tool).map_or("denied", |(_, tier)| tier)
 }
 
 /// model-router: `GET /v1/models` asks Ollama; `POST /v1/generate` is internal and answers by itself.
@@ -60,13 +57,9 @@ pub(crate) async fn model_router(state: &State, call: &Call, segments: &[&str]) 
             let data = json!({"models": models, "providers": {"ollama": {"status": status}}});
             Some(Reply::data(service, "models.list", data))
         }
-        ("POST", ["v1", "generate"]) => Some(with_text(call, |text| {
-            Reply::data(
-                service,
-                "generate",
-                json!({"text": reply_text(text), "model": MODELS[1]}),
-            )
-        })),
+        ("POST", ["v1", "generate"]) => {
+            Some(with_text(call, |text| Reply::data(service, "generate", json!({"text": reply_text(text), "model": MODELS[1]}))))
+        }
         (_, ["v1", "models" | "generate"]) => Some(Reply::method_not_allowed()),
         _ => None,
     }
@@ -77,21 +70,11 @@ pub(crate) async fn check_ollama(state: &State) -> Result<Vec<String>, String> {
     let address = state.config.address(Service::Ollama);
     match client::request(&address, "GET", "/api/tags", &clock::id("req"), None, LIMIT).await {
         Ok((200, tags)) => {
-            let models = tags["models"]
-                .as_array()
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            Ok(models
-                .iter()
-                .filter_map(|model| model["name"].as_str())
-                .map(str::to_owned)
-                .collect())
+            let models = tags["models"].as_array().map(Vec::as_slice).unwrap_or_default();
+            Ok(models.iter().filter_map(|model| model["name"].as_str()).map(str::to_owned).collect())
         }
         Ok((status, _)) => Err(format!("httpx.HTTPStatusError: Ollama answered {status}")),
-        Err(error) => Err(format!(
-            "httpx.ConnectError: Ollama at {}:{}: {error}",
-            address.host, address.port
-        )),
+        Err(error) => Err(format!("httpx.ConnectError: Ollama at {}:{}: {error}", address.host, address.port)),
     }
 }
 
@@ -113,15 +96,8 @@ pub(crate) fn pipecat(state: &State, call: &Call, segments: &[&str]) -> Option<R
 pub(crate) async fn openclaw(state: &State, call: &Call, segments: &[&str]) -> Option<Reply> {
     match (call.method.as_str(), segments) {
         ("GET", ["v1", "tools"]) => {
-            let tools: Vec<Value> = TOOLS
-                .iter()
-                .map(|(name, tier)| json!({"name": name, "safety_tier": tier}))
-                .collect();
-            Some(Reply::data(
-                Service::Openclaw,
-                "tools.list",
-                json!({"tools": tools}),
-            ))
+            let tools: Vec<Value> = TOOLS.iter().map(|(name, tier)| json!({"name": name, "safety_tier": tier})).collect();
+            Some(Reply::data(Service::Openclaw, "tools.list", json!({"tools": tools})))
         }
         ("POST", ["v1", "execute"]) => Some(execute(state, call).await),
         (_, ["v1", "tools" | "execute"]) => Some(Reply::method_not_allowed()),
@@ -141,15 +117,7 @@ async fn execute(state: &State, call: &Call) -> Reply {
     // eva-os decides; where it is down, the catalogue's tier does.
     let address = state.config.address(Service::EvaOs);
     let question = json!({"tool_name": tool});
-    let answer = client::request(
-        &address,
-        "POST",
-        "/v1/approve",
-        &call.correlation,
-        Some(&question),
-        LIMIT,
-    )
-    .await;
+    let answer = client::request(&address, "POST", "/v1/approve", &call.correlation, Some(&question), LIMIT).await;
     let approved = match answer {
         Ok((200, answer)) => answer["data"]["approved"].as_bool().unwrap_or(false),
         _ => tier(tool) != "denied",
@@ -159,8 +127,7 @@ async fn execute(state: &State, call: &Call) -> Reply {
         return Reply::failure(403, Service::Openclaw, "execute", "POLICY_DENIED", &message);
     }
     let args = body.get("args").cloned().unwrap_or(Value::Null);
-    let data =
-        json!({"tool_name": tool, "safety_tier": tier(tool), "result": result(state, tool, &args)});
+    let data = json!({"tool_name": tool, "safety_tier": tier(tool), "result": result(state, tool, &args)});
     Reply::data(Service::Openclaw, "execute", data)
 }
 
@@ -170,10 +137,8 @@ fn result(state: &State, tool: &str, args: &Value) -> Value {
     match tool {
         "shell.run" if matches!(command, "ls" | "Get-ChildItem" | "dir") => {
             let entries = std::fs::read_dir(&state.options.root).map(|entries| {
-                let mut names: Vec<String> = entries
-                    .flatten()
-                    .map(|entry| entry.file_name().to_string_lossy().into_owned())
-                    .collect();
+                let mut names: Vec<String> =
+                    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
                 names.sort();
                 names.join("\n")
             });
@@ -213,9 +178,7 @@ pub(crate) fn ollama(state: &State, call: &Call, segments: &[&str]) -> Reply {
         ("GET", ["api", "version"]) => Reply::json(200, &json!({"version": "0.5.7"})),
         ("GET", ["api", "tags"]) => {
             let faults = state.faults();
-            let names = faults
-                .models
-                .unwrap_or_else(|| MODELS.iter().map(|name| (*name).to_owned()).collect());
+            let names = faults.models.unwrap_or_else(|| MODELS.iter().map(|name| (*name).to_owned()).collect());
             let models: Vec<Value> = names
                 .iter()
                 .map(|name| json!({"name": name, "model": name, "modified_at": "2026-02-08T09:30:00Z", "size": 274_302_450}))

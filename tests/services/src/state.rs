@@ -57,15 +57,11 @@ impl State {
     /// Opens the files of the service. The error is the last line of a Python traceback.
     pub(crate) fn new(options: Options, config: Config, faults: FaultSet) -> Result<State, String> {
         let gateway = match options.service {
-            Service::ApiGateway => {
-                Some(Gateway::open(&options.root).map_err(|error| format!("OSError: {error}"))?)
-            }
+            Service::ApiGateway => Some(Gateway::open(&options.root).map_err(|error| format!("OSError: {error}"))?),
             _ => None,
         };
         let memory = match options.service {
-            Service::MemoryEngine => {
-                Some(Memory::open(options.database()).map_err(|error| error.exception())?)
-            }
+            Service::MemoryEngine => Some(Memory::open(options.database()).map_err(|error| error.exception())?),
             _ => None,
         };
         Ok(State {
@@ -106,23 +102,17 @@ impl State {
 
     /// The time a graceful stop takes.
     pub(crate) fn stop_delay(&self) -> Duration {
-        self.faults()
-            .stop_delay_ms
-            .map_or(self.options.stop_delay, Duration::from_millis)
+        self.faults().stop_delay_ms.map_or(self.options.stop_delay, Duration::from_millis)
     }
 
     /// The time between the start and the binding of the port.
     pub(crate) fn startup_delay(&self) -> Duration {
-        self.faults()
-            .startup_delay_ms
-            .map_or(self.options.startup_delay, Duration::from_millis)
+        self.faults().startup_delay_ms.map_or(self.options.startup_delay, Duration::from_millis)
     }
 
     /// Whether SIGTERM and SIGINT are to be ignored at present.
     pub(crate) fn ignores_term(&self) -> bool {
-        self.faults()
-            .ignore_term
-            .unwrap_or(self.options.ignore_term)
+        self.faults().ignore_term.unwrap_or(self.options.ignore_term)
     }
 }
 

@@ -13,10 +13,7 @@ pub(crate) struct Signals {
 impl Signals {
     /// Installs the handlers; from here on neither signal ends the process by itself.
     pub(crate) fn install() -> std::io::Result<Signals> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Signals { term: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for a signal that is not to be ignored.

@@ -124,11 +124,7 @@ impl Expr {
     /// The place of a part of the expression.
     pub fn span_of(&self, range: &Range<u32>) -> Span {
         let start = self.map.source_offset(self.offset + range.start);
-        let end = if range.end > range.start {
-            self.map.source_offset(self.offset + range.end - 1) + 1
-        } else {
-            start
-        };
+        let end = if range.end > range.start { self.map.source_offset(self.offset + range.end - 1) + 1 } else { start };
         Span::new(self.source, start as usize, end as usize)
     }
 
@@ -161,14 +157,10 @@ impl ExprNode {
             ExprKind::Const(_) | ExprKind::Var(_) => Vec::new(),
             ExprKind::Attr(a, _) | ExprKind::Not(a) | ExprKind::Neg(a) => vec![a],
             ExprKind::Item(a, b) | ExprKind::And(a, b) | ExprKind::Or(a, b) | ExprKind::Binary(_, a, b) => vec![a, b],
-            ExprKind::Slice(a, parts) => {
-                std::iter::once(&**a).chain(parts.iter().flatten().map(|p| &**p)).collect()
-            }
+            ExprKind::Slice(a, parts) => std::iter::once(&**a).chain(parts.iter().flatten().map(|p| &**p)).collect(),
             ExprKind::Compare(a, rest) => std::iter::once(&**a).chain(rest.iter().map(|(_, e)| e)).collect(),
             ExprKind::If(a, b, c) => [Some(&**a), Some(&**b), c.as_deref()].into_iter().flatten().collect(),
-            ExprKind::Filter(_, a, more) | ExprKind::Test(_, a, more) => {
-                std::iter::once(&**a).chain(args(more)).collect()
-            }
+            ExprKind::Filter(_, a, more) | ExprKind::Test(_, a, more) => std::iter::once(&**a).chain(args(more)).collect(),
             ExprKind::Call(_, more) => args(more).collect(),
             ExprKind::List(items) => items.iter().collect(),
             ExprKind::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),

@@ -104,16 +104,14 @@ impl Evaluator<'_> {
                 let all: Vec<&Value> = args.iter().chain(named.values()).collect();
                 ops::lift(&all, || functions::call(name, &args, &named, self.scope)).map_err(fail)?
             }
-            ExprKind::List(items) => {
-                Value::from(items.iter().map(|i| self.eval(i)).collect::<Result<Vec<_>>>()?)
-            }
+            ExprKind::List(items) => Value::from(items.iter().map(|i| self.eval(i)).collect::<Result<Vec<_>>>()?),
             ExprKind::Map(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {
                     let name = self.eval(key)?;
-                    let name = name
-                        .as_str()
-                        .ok_or_else(|| EvalError::new(format!("a key must be a string, found {}", name.kind()), key.range.clone()))?;
+                    let name = name.as_str().ok_or_else(|| {
+                        EvalError::new(format!("a key must be a string, found {}", name.kind()), key.range.clone())
+                    })?;
                     map.insert(name.to_owned(), self.eval(value)?);
                 }
                 Value::from(map)
@@ -179,10 +177,9 @@ impl Evaluator<'_> {
                         }
                     }
                     (Value::Unknown(_), _) => Ok(Ok(inner_value.bare().clone())),
-                    (a, b) => Err(EvalError::new(
-                        format!("{} cannot be looked up in {}", b.kind(), a.kind()),
-                        node.range.clone(),
-                    )),
+                    (a, b) => {
+                        Err(EvalError::new(format!("{} cannot be looked up in {}", b.kind(), a.kind()), node.range.clone()))
+                    }
                 }
             }
             _ => self.eval(node).map(Ok),

@@ -103,9 +103,15 @@ fn apply(name: &str, value: &Value, args: &[Value], named: &Map, scope: &dyn Sco
             let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
             text(first + &chars.as_str().to_lowercase())?
         }
-        "containing" => by_text(value, text_arg(0, "text")?, |s, a| s.contains(a)).ok_or_else(|| want("a string or a list of strings"))?,
-        "starts_with" => by_text(value, text_arg(0, "text")?, |s, a| s.starts_with(a)).ok_or_else(|| want("a string or a list of strings"))?,
-        "ends_with" => by_text(value, text_arg(0, "text")?, |s, a| s.ends_with(a)).ok_or_else(|| want("a string or a list of strings"))?,
+        "containing" => {
+            by_text(value, text_arg(0, "text")?, |s, a| s.contains(a)).ok_or_else(|| want("a string or a list of strings"))?
+        }
+        "starts_with" => {
+            by_text(value, text_arg(0, "text")?, |s, a| s.starts_with(a)).ok_or_else(|| want("a string or a list of strings"))?
+        }
+        "ends_with" => {
+            by_text(value, text_arg(0, "text")?, |s, a| s.ends_with(a)).ok_or_else(|| want("a string or a list of strings"))?
+        }
         "count" | "length" => Value::from(match value {
             Value::List(l) => l.len(),
             Value::Map(m) => m.len(),
@@ -231,9 +237,7 @@ fn apply(name: &str, value: &Value, args: &[Value], named: &Map, scope: &dyn Sco
             texts.sort_by_key(|v| natural_key(&v.to_string()));
             Value::list(texts.into_iter().cloned())
         }
-        "parse_json" => {
-            from_json(serde_json::from_str(string()?).map_err(|e| format!("the text is not JSON: {e}"))?)
-        }
+        "parse_json" => from_json(serde_json::from_str(string()?).map_err(|e| format!("the text is not JSON: {e}"))?),
         "percentile" => {
             let p = arg(0, "p").and_then(Value::as_f64).filter(|p| (0.0..=100.0).contains(p));
             percentile(items()?, p.ok_or("`percentile` needs a number from 0 to 100")?)?
@@ -246,12 +250,8 @@ fn apply(name: &str, value: &Value, args: &[Value], named: &Map, scope: &dyn Sco
             let re = regex(&format!("^(?:{})$", text_arg(0, "pattern")?))?;
             Value::Bool(re.is_match(string()?))
         }
-        "regex_replace" => {
-            text(regex(text_arg(0, "pattern")?)?.replace_all(string()?, text_arg(1, "with")?).into_owned())?
-        }
-        "regex_search" => {
-            regex(text_arg(0, "pattern")?)?.captures(string()?).map_or(Value::Null, |c| group(&c))
-        }
+        "regex_replace" => text(regex(text_arg(0, "pattern")?)?.replace_all(string()?, text_arg(1, "with")?).into_owned())?,
+        "regex_search" => regex(text_arg(0, "pattern")?)?.captures(string()?).map_or(Value::Null, |c| group(&c)),
         "reject" | "select" => {
             let keep = name == "select";
             let test = match args.first() {
@@ -342,7 +342,11 @@ fn apply(name: &str, value: &Value, args: &[Value], named: &Map, scope: &dyn Sco
             let mut out = String::new();
             let mut start = true;
             for c in string()?.chars() {
-                if start { out.extend(c.to_uppercase()) } else { out.extend(c.to_lowercase()) }
+                if start {
+                    out.extend(c.to_uppercase())
+                } else {
+                    out.extend(c.to_lowercase())
+                }
                 start = !c.is_alphanumeric();
             }
             text(out)?
@@ -350,7 +354,10 @@ fn apply(name: &str, value: &Value, args: &[Value], named: &Map, scope: &dyn Sco
         "tojson" => {
             let json = value.to_json();
             let pretty = arg(0, "indent").is_some();
-            text(if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) }.map_err(|e| e.to_string())?)?
+            text(
+                if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) }
+                    .map_err(|e| e.to_string())?,
+            )?
         }
         "trim" => match arg(0, "chars") {
             Some(_) => {
@@ -422,13 +429,7 @@ fn group(captures: &regex::Captures<'_>) -> Value {
     captures.get(index).map_or(Value::Null, |m| Value::str(m.as_str()))
 }
 
-fn filter_items(
-    items: &[Value],
-    args: &[Value],
-    test: Option<&str>,
-    keep: bool,
-    key: impl Fn(&Value) -> Value,
-) -> Result<Value> {
+fn filter_items(items: &[Value], args: &[Value], test: Option<&str>, keep: bool, key: impl Fn(&Value) -> Value) -> Result<Value> {
     let mut out = Vec::new();
     for item in items {
         let value = key(item);
@@ -484,9 +485,7 @@ fn percentile(items: &[Value], p: f64) -> Result<Value> {
     let (a, b) = (number(low).ok_or("`percentile` needs numbers")?, number(high).ok_or("`percentile` needs numbers")?);
     let x = a + (b - a) * rank.fract();
     Ok(match low.bare() {
-        Value::Duration(_) => {
-            Value::Duration(SignedDuration::try_from_secs_f64(x).map_err(|_| "the duration is out of range")?)
-        }
+        Value::Duration(_) => Value::Duration(SignedDuration::try_from_secs_f64(x).map_err(|_| "the duration is out of range")?),
         Value::Size(_) => Value::Size(x as u64),
         _ if equal(low, high) == Ok(true) => low.clone(),
         _ => Value::Float(x),

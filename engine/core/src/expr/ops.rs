@@ -38,9 +38,7 @@ pub(crate) fn binary(op: Operator, a: &Value, b: &Value) -> Result<Value> {
             Add => Int(x.checked_add(*y).ok_or_else(overflow)?),
             Sub => Int(x.checked_sub(*y).ok_or_else(overflow)?),
             Mul => Int(x.checked_mul(*y).ok_or_else(overflow)?),
-            Pow if *y >= 0 => {
-                Int(u32::try_from(*y).ok().and_then(|y| x.checked_pow(y)).ok_or_else(overflow)?)
-            }
+            Pow if *y >= 0 => Int(u32::try_from(*y).ok().and_then(|y| x.checked_pow(y)).ok_or_else(overflow)?),
             Pow => finite((*x as f64).powf(*y as f64))?,
             Div | FloorDiv | Rem if *y == 0 => return Err("division by zero".into()),
             Div => finite(*x as f64 / *y as f64)?,

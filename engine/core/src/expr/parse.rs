@@ -55,8 +55,7 @@ impl Expr {
             let help = Some("give its parts names under `vars` or `set`".to_owned());
             return Err(SyntaxError { message: "the expression is nested too deeply".into(), range: whole, help });
         }
-        let mut expr =
-            Expr { text: Arc::from(text), span: Span::default(), offset, source, map, root };
+        let mut expr = Expr { text: Arc::from(text), span: Span::default(), offset, source, map, root };
         expr.span = expr.span_of(&whole);
         Ok(expr)
     }
@@ -364,7 +363,9 @@ impl Convert<'_> {
                 mj::CallArg::Kwarg(name, e) => out.named.push(((*name).to_owned(), self.node(e)?)),
                 mj::CallArg::PosSplat(e) | mj::CallArg::KwargSplat(e) => {
                     let span = e.span();
-                    return Err(self.error(&(span.start_offset..span.end_offset), "`*` and `**` arguments are not part of the language"));
+                    return Err(
+                        self.error(&(span.start_offset..span.end_offset), "`*` and `**` arguments are not part of the language")
+                    );
                 }
             }
         }

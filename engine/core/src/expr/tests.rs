@@ -112,11 +112,13 @@ fn unknown_and_secret_pass_through() {
     assert_eq!(show("false and later"), "false");
     assert_eq!(show("later or true"), "true");
     assert!(eval("'a' ~ later").expect("evaluates").is_unknown());
-    for text in ["pw", "pw | upper", "pw ~ 'x'", "[pw] | join", "pw | b64encode", "{'a': pw} | tojson", "pw[0:3]", "pw | length"] {
+    for text in ["pw", "pw | upper", "pw ~ 'x'", "[pw] | join", "pw | b64encode", "{'a': pw} | tojson", "pw[0:3]", "pw | length"]
+    {
         let value = eval(text).expect(text);
         assert_eq!(value.to_string(), "*** (db_password)", "{text}");
     }
-    let template = Template::parse("user:{{ pw }}@host", Span0, Default::default(), &Arc::new(TextMap::contiguous(0))).expect("parses");
+    let template =
+        Template::parse("user:{{ pw }}@host", Span0, Default::default(), &Arc::new(TextMap::contiguous(0))).expect("parses");
     let value = template.render(&scope()).expect("renders");
     assert_eq!(value.to_string(), "*** (db_password)");
     assert_eq!(value.reveal().expect("known"), "user:hunter2@host");

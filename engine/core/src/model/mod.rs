@@ -10,6 +10,7 @@ pub use arg::{Arg, ArgKind, PathPart};
 pub use param::{EnvName, Param, ParamType};
 pub use playbook::{Contents, Link, Lock, Permission, Plan, Playbook, Schedule, Triage, Unit};
 pub use step::{
-    AskBody, Block, Body, Confirm, Each, ExpectMode, Grade, GradeLimits, ModuleCall, Order, Over, Retry, RetryOn, Step, StepSeverity, WaitBody,
+    AskBody, Block, Body, Confirm, Each, ExpectMode, Grade, GradeLimits, ModuleCall, Order, Over, Retry, RetryOn, Step,
+    StepSeverity, WaitBody,
 };
 pub use system::{Manager, Service, System};

@@ -66,9 +66,8 @@ impl Resource {
         if ka != kb {
             return false;
         }
-        let inside = |outer: &str, inner: &str| {
-            inner.strip_prefix(outer.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let inside =
+            |outer: &str, inner: &str| inner.strip_prefix(outer.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
         a == b || a == "*" || b == "*" || (ka == "file" && (inside(a, b) || inside(b, a)))
     }
 }

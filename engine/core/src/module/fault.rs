@@ -60,7 +60,10 @@ impl Fault {
     /// The message.
     pub fn message(&self) -> &str {
         match self {
-            Fault::Unmet { message, .. } | Fault::CannotTell { message } | Fault::Refused { message } | Fault::Invalid { message, .. } => message,
+            Fault::Unmet { message, .. }
+            | Fault::CannotTell { message }
+            | Fault::Refused { message }
+            | Fault::Invalid { message, .. } => message,
         }
     }
 }

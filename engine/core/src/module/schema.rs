@@ -91,7 +91,9 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
     }
     if !kind_fits(schema, value) {
         let help = match value {
-            Value::Str(s) if types(schema).contains(&"boolean") && matches!(&**s, "yes" | "no" | "on" | "off" | "true" | "false") => {
+            Value::Str(s)
+                if types(schema).contains(&"boolean") && matches!(&**s, "yes" | "no" | "on" | "off" | "true" | "false") =>
+            {
                 Some("write `true` or `false`, without quotes".to_owned())
             }
             _ => schema["x-help"].as_str().map(str::to_owned),
@@ -105,7 +107,12 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             if let Some(min) = schema["minItems"].as_u64()
                 && (items.len() as u64) < min
             {
-                fail(path, Code::OutOfRange, format!("the list needs at least {min} item{}", if min == 1 { "" } else { "s" }), None);
+                fail(
+                    path,
+                    Code::OutOfRange,
+                    format!("the list needs at least {min} item{}", if min == 1 { "" } else { "s" }),
+                    None,
+                );
             }
             let inner = &schema["items"];
             if inner.is_object() {
@@ -258,8 +265,7 @@ fn found(value: &Value) -> String {
 
 /// Whether a text has a scheme we speak and a host.
 fn looks_like_url(text: &str) -> bool {
-    ["http://", "https://", "ws://", "wss://", "unix:"]
-        .iter()
-        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') || *scheme == "unix:"))
-        && !text.contains(char::is_whitespace)
+    ["http://", "https://", "ws://", "wss://", "unix:"].iter().any(|scheme| {
+        text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') || *scheme == "unix:")
+    }) && !text.contains(char::is_whitespace)
 }

@@ -191,7 +191,16 @@ unit_type!(
     "A duration in arguments and results, written like `30s`.",
     "a duration such as `30s`"
 );
-unit_type!(Size, u64, "$size", "size", parse_size, format_size, "A size in bytes in arguments and results, written like `100MB`.", "a size such as `100MB`");
+unit_type!(
+    Size,
+    u64,
+    "$size",
+    "size",
+    parse_size,
+    format_size,
+    "A size in bytes in arguments and results, written like `100MB`.",
+    "a size such as `100MB`"
+);
 unit_type!(
     Time,
     Timestamp,

@@ -153,7 +153,9 @@ mod tests {
         let host = TestHost::new();
         host.write("sub/x", "");
         let script = "pwd; echo $A; cat";
-        let out = run(&host, json!({"argv": ["sh", "-c", script], "cwd": "sub", "env": {"A": 1, "B": null}, "stdin": "in"})).await.unwrap();
+        let out = run(&host, json!({"argv": ["sh", "-c", script], "cwd": "sub", "env": {"A": 1, "B": null}, "stdin": "in"}))
+            .await
+            .unwrap();
         let folder = host.file("sub").canonicalize().unwrap();
         assert_eq!(out.stdout, format!("{}\n1\nin", folder.display()));
         let fault = run(&host, json!({"argv": ["true"], "cwd": "none"})).await.unwrap_err();

@@ -197,7 +197,8 @@ mod tests {
         let json = json!({ "path": "a", "must_be_new": true });
         assert!(!DirCreate::idempotent(&args(json.clone())));
         apply(&host, json.clone()).await.unwrap();
-        for fault in [apply(&host, json.clone()).await.unwrap_err(), DirCreate::plan(&args(json), &host.cx()).await.unwrap_err()] {
+        for fault in [apply(&host, json.clone()).await.unwrap_err(), DirCreate::plan(&args(json), &host.cx()).await.unwrap_err()]
+        {
             assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("must be new")), "{fault:?}");
         }
     }

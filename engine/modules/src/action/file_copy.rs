@@ -92,7 +92,10 @@ impl Task {
         let meta = std::fs::metadata(&true_from).map_err(|e| fault(from, &e))?;
         if meta.is_dir() {
             if !options.recursive {
-                return Err(Fault::unmet(format!("{} is a folder; `recursive: true` copies it with everything in it", from.display())));
+                return Err(Fault::unmet(format!(
+                    "{} is a folder; `recursive: true` copies it with everything in it",
+                    from.display()
+                )));
             }
             if options.backup {
                 return Err(Fault::invalid("backup", "a folder's old files are not kept; copy the folder away first"));
@@ -129,7 +132,11 @@ impl Task {
             (false, 0) => "it does not exist".to_owned(),
             (false, _) if self.plan.files() == 0 => "mode or time of change differ".to_owned(),
             (false, _) => "its content differs".to_owned(),
-            (true, n) => format!("{} to write, {n} of them replaced, {} already the same", many(self.plan.files(), "file"), self.plan.unchanged),
+            (true, n) => format!(
+                "{} to write, {n} of them replaced, {} already the same",
+                many(self.plan.files(), "file"),
+                self.plan.unchanged
+            ),
         };
         Forecast::would(format!("copy {from} to {to} ({size})"), because)
     }

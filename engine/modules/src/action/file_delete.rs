@@ -49,7 +49,10 @@ pub(crate) struct Out {
 /// What is there to be deleted, if it may be.
 fn check(path: &Path, recursive: bool, guarded: &Guarded, stop: &Stop) -> Result<Option<(std::fs::Metadata, Measure)>, Fault> {
     if path.file_name().is_none() {
-        return Err(Fault::invalid("path", format!("{} is not deleted: write the path with the name at its end", path.display())));
+        return Err(Fault::invalid(
+            "path",
+            format!("{} is not deleted: write the path with the name at its end", path.display()),
+        ));
     }
     let Some(meta) = look(path)? else { return Ok(None) };
     let place = true_place(path)?;
@@ -58,10 +61,17 @@ fn check(path: &Path, recursive: bool, guarded: &Guarded, stop: &Stop) -> Result
     }
     if meta.is_dir() {
         if !recursive {
-            return Err(Fault::unmet(format!("{} is a folder; `recursive: true` deletes it with everything in it", path.display())));
+            return Err(Fault::unmet(format!(
+                "{} is a folder; `recursive: true` deletes it with everything in it",
+                path.display()
+            )));
         }
         if let Some(mount) = mount_inside(&place) {
-            return Err(Fault::unmet(format!("{} is not deleted: another file system is mounted at {}", path.display(), mount.display())));
+            return Err(Fault::unmet(format!(
+                "{} is not deleted: another file system is mounted at {}",
+                path.display(),
+                mount.display()
+            )));
         }
     }
     let measured = measure(&place, stop)?;
@@ -78,7 +88,11 @@ impl Action for FileDelete {
     const SAYS: &'static str = "{{ path }} is gone";
     const EXAMPLES: &'static [Example] = &[
         Example { title: "A stale flag file", yaml: "file.delete: '{tmp}/maintenance.flag'\n", runs: true },
-        Example { title: "A folder with everything in it", yaml: "file.delete: { path: build/cache, recursive: true }\n", runs: false },
+        Example {
+            title: "A folder with everything in it",
+            yaml: "file.delete: { path: build/cache, recursive: true }\n",
+            runs: false,
+        },
     ];
     type Args = Args;
     type Out = Out;

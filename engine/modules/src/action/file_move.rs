@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::atomic::{back_up, sync_folder};
 use crate::support::blocking::{Stop, blocking};
-use crate::support::paths::{Guarded, check_parent, fault, look, make_parents, parent, resolve, resource, same_file, tidy, true_place};
+use crate::support::paths::{
+    Guarded, check_parent, fault, look, make_parents, parent, resolve, resource, same_file, tidy, true_place,
+};
 use crate::support::tree::{CopyPlan, How, remove};
 
 pub(crate) struct FileMove;
@@ -164,7 +166,11 @@ impl Action for FileMove {
     const NAME: &'static str = "file.move";
     const SAYS: &'static str = "{{ from }} is now {{ to }}";
     const EXAMPLES: &'static [Example] = &[
-        Example { title: "Put a damaged database aside", yaml: "file.move: { from: data/memory.db, to: data/memory.db.damaged }\n", runs: false },
+        Example {
+            title: "Put a damaged database aside",
+            yaml: "file.move: { from: data/memory.db, to: data/memory.db.damaged }\n",
+            runs: false,
+        },
         Example {
             title: "Replace a file and keep the old one",
             yaml: "file.move: { from: build/config.new.json, to: config.json, overwrite: true, backup: true }\n",
@@ -192,7 +198,9 @@ impl Action for FileMove {
         let Prepared { from, to, options, guarded } = prepare(args, cx)?;
         blocking(cx.timeout, move |_| {
             Ok(match state(&from, &to, options, &guarded)? {
-                State::Moved => Forecast::nothing(format!("{} exists and {} does not: it was moved already", to.display(), from.display())),
+                State::Moved => {
+                    Forecast::nothing(format!("{} exists and {} does not: it was moved already", to.display(), from.display()))
+                }
                 State::ToDo { replaces } => {
                     let because = if replaces { "it replaces what is there" } else { "nothing is there" };
                     let mut forecast = Forecast::would(format!("move {} to {}", from.display(), to.display()), because);

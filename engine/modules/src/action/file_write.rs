@@ -129,10 +129,16 @@ impl Task {
             return Forecast::nothing(format!("{name} already has this content"));
         }
         let mut forecast = match (&self.old, &self.new) {
-            (None, Some(new)) => Forecast::would(format!("create {name} with {}", format_size(new.len() as u64)), "it does not exist"),
+            (None, Some(new)) => {
+                Forecast::would(format!("create {name} with {}", format_size(new.len() as u64)), "it does not exist")
+            }
             (Some(_), Some(new)) => {
                 let now = self.old.as_ref().map_or(0, |o| o.meta.len());
-                let because = if now == new.len() as u64 { "its content differs".to_owned() } else { format!("its content differs ({})", format_size(now)) };
+                let because = if now == new.len() as u64 {
+                    "its content differs".to_owned()
+                } else {
+                    format!("its content differs ({})", format_size(now))
+                };
                 Forecast::would(format!("write {name} with {}", format_size(new.len() as u64)), because)
             }
             (_, None) => Forecast::would(format!("change the mode of {name}"), "its content is already so"),
@@ -145,7 +151,9 @@ impl Task {
     }
 
     fn diff(&self, new: &[u8]) -> Option<String> {
-        let text = |bytes: &[u8]| (bytes.len() <= MOST_SHOWN && !bytes.contains(&0)).then(|| String::from_utf8(bytes.to_vec()).ok()).flatten();
+        let text = |bytes: &[u8]| {
+            (bytes.len() <= MOST_SHOWN && !bytes.contains(&0)).then(|| String::from_utf8(bytes.to_vec()).ok()).flatten()
+        };
         let old = match &self.old {
             None => None,
             Some(old) => Some(text(old.bytes.as_deref()?)?),

@@ -97,7 +97,9 @@ impl Args {
         }
         let (body, kind) = match (&self.body, &self.json, &self.form) {
             (Some(text), serde_json::Value::Null, None) => (text.clone().into_bytes(), None),
-            (None, serde_json::Value::Null, Some(fields)) => (form(fields)?.into_bytes(), Some("application/x-www-form-urlencoded")),
+            (None, serde_json::Value::Null, Some(fields)) => {
+                (form(fields)?.into_bytes(), Some("application/x-www-form-urlencoded"))
+            }
             (None, serde_json::Value::Null, None) => (Vec::new(), None),
             (None, json, None) => (json.to_string().into_bytes(), Some("application/json")),
             _ => return Err(Fault::invalid("body", "give at most one of `body`, `json` and `form`")),
@@ -132,8 +134,16 @@ impl Action for HttpRequest {
             yaml: "http.request:\n  url: http://127.0.0.1:7000/v1/dlq/17/replay\n  idempotency_key: replay-17\nretry: { attempts: 3, every: 1s }\n",
             runs: false,
         },
-        Example { title: "Delete", yaml: "http.request: { method: DELETE, url: 'http://127.0.0.1:8000/api/sessions/42' }\n", runs: false },
-        Example { title: "Nobody listens: the step fails with `connection refused`", yaml: "http.request: http://127.0.0.1:{port}/", runs: true },
+        Example {
+            title: "Delete",
+            yaml: "http.request: { method: DELETE, url: 'http://127.0.0.1:8000/api/sessions/42' }\n",
+            runs: false,
+        },
+        Example {
+            title: "Nobody listens: the step fails with `connection refused`",
+            yaml: "http.request: http://127.0.0.1:{port}/",
+            runs: true,
+        },
     ];
     type Args = Args;
     type Out = HttpOut;
@@ -188,7 +198,8 @@ impl Action for HttpRequest {
             Ok(()) => Ok(Done::changed(HttpOut::of(answer, None))),
             Err(Failure::Answer(why)) => {
                 let out = HttpOut::of(answer, Some(why.clone()));
-                let never_arrived = why == "connection refused" || why.starts_with("there is no host") || why.contains("certificate");
+                let never_arrived =
+                    why == "connection refused" || why.starts_with("there is no host") || why.contains("certificate");
                 let doubt = if repeatable || never_arrived { "" } else { "; the request may have taken effect all the same" };
                 Err(Fault::unmet_with(format!("{why}{doubt}"), out))
             }
@@ -213,14 +224,25 @@ mod tests {
     async fn bodies_are_sent_as_said() {
         let host = TestHost::new();
         let server = Server::start(Server::ok);
-        let done = apply(&host, json!({ "url": server.url("/x"), "json": { "a": [1, true] }, "idempotency_key": "k1" })).await.unwrap();
+        let done =
+            apply(&host, json!({ "url": server.url("/x"), "json": { "a": [1, true] }, "idempotency_key": "k1" })).await.unwrap();
         let seen = done.out.body.unwrap();
         assert!(done.changed);
         assert!(seen.starts_with("POST /x HTTP/1.1\r\n") && seen.ends_with("\r\n\r\n{\"a\":[1,true]}"), "{seen}");
         assert!(seen.contains("content-type: application/json\r\n") && seen.contains("idempotency-key: k1\r\n"), "{seen}");
-        let seen = apply(&host, json!({ "url": server.url("/"), "method": "PUT", "form": { "a": "1 2", "b": 3, "c": null } })).await.unwrap().out.body.unwrap();
+        let seen = apply(&host, json!({ "url": server.url("/"), "method": "PUT", "form": { "a": "1 2", "b": 3, "c": null } }))
+            .await
+            .unwrap()
+            .out
+            .body
+            .unwrap();
         assert!(seen.starts_with("PUT ") && seen.ends_with("\r\n\r\na=1+2&b=3"), "{seen}");
-        let seen = apply(&host, json!({ "url": server.url("/"), "body": "plain", "headers": { "content-type": "text/x" } })).await.unwrap().out.body.unwrap();
+        let seen = apply(&host, json!({ "url": server.url("/"), "body": "plain", "headers": { "content-type": "text/x" } }))
+            .await
+            .unwrap()
+            .out
+            .body
+            .unwrap();
         assert!(seen.contains("content-type: text/x\r\n") && seen.ends_with("\r\n\r\nplain"), "{seen}");
         let done = apply(&host, json!({ "url": server.url("/"), "method": "GET" })).await.unwrap();
         assert!(!done.changed);
@@ -231,7 +253,10 @@ mod tests {
         let host = TestHost::new();
         let server = Server::start(|_| String::new());
         let fault = apply(&host, json!({ "url": server.url("/") })).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.ends_with("may have taken effect all the same")), "{fault:?}");
+        assert!(
+            matches!(&fault, Fault::Unmet { message, .. } if message.ends_with("may have taken effect all the same")),
+            "{fault:?}"
+        );
         let fault = apply(&host, json!({ "url": server.url("/"), "method": "PUT" })).await.unwrap_err();
         assert!(!fault.message().contains("taken effect"), "{fault:?}");
         let fault = apply(&host, json!({ "url": format!("http://127.0.0.1:{}/", free_port()) })).await.unwrap_err();
@@ -270,7 +295,9 @@ mod tests {
         let of = |method: &str| args::<Args>(json!({ "url": "http://h/", "method": method }));
         assert_eq!(HttpRequest::effect(&of("DELETE")), Effect::Destroy);
         assert_eq!(HttpRequest::effect(&of("POST")), Effect::Change);
-        for (method, idempotent) in [("GET", true), ("HEAD", true), ("PUT", true), ("DELETE", true), ("OPTIONS", true), ("POST", false), ("PATCH", false)] {
+        for (method, idempotent) in
+            [("GET", true), ("HEAD", true), ("PUT", true), ("DELETE", true), ("OPTIONS", true), ("POST", false), ("PATCH", false)]
+        {
             assert_eq!(HttpRequest::idempotent(&of(method)), idempotent, "{method}");
         }
         assert!(HttpRequest::idempotent(&args(json!({ "url": "http://h/", "idempotency_key": "k" }))));

@@ -59,12 +59,18 @@ pub(crate) struct Out {
 
 /// The process that is meant, after all doubts.
 fn find(args: &Args, cx: &Cx<'_>) -> Result<Look, Fault> {
-    let regex = args.expect_command.as_deref().map(Regex::new).transpose().map_err(|e| Fault::invalid("expect_command", e.to_string()))?;
+    let regex = args
+        .expect_command
+        .as_deref()
+        .map(Regex::new)
+        .transpose()
+        .map_err(|e| Fault::invalid("expect_command", e.to_string()))?;
     let (pid, started) = match (args.pid, &args.pid_file) {
         (Some(pid), None) => (pid, None),
         (None, Some(path)) => {
             let path = cx.resolve(path);
-            let content = read_pid_file(&path).map_err(|e| Fault::cannot_tell(format!("`{}` cannot be read: {e}", path.display())))?;
+            let content =
+                read_pid_file(&path).map_err(|e| Fault::cannot_tell(format!("`{}` cannot be read: {e}", path.display())))?;
             let pid = match content {
                 PidFile::Absent => return Err(Fault::unmet(format!("there is no pid file `{}`", path.display()))),
                 PidFile::Garbage => return Err(Fault::unmet(format!("`{}` holds no process id", path.display()))),
@@ -102,7 +108,11 @@ fn find(args: &Args, cx: &Cx<'_>) -> Result<Look, Fault> {
     if args.group && look.group != pid {
         return Err(Fault::unmet(format!("{} leads no process group; it was not signalled", look.described())));
     }
-    let all = if args.group { process::all().into_iter().filter(|l| l.group == pid && !l.ended()).collect() } else { vec![look.clone()] };
+    let all = if args.group {
+        process::all().into_iter().filter(|l| l.group == pid && !l.ended()).collect()
+    } else {
+        vec![look.clone()]
+    };
     if let Some(member) = all.iter().find(|l| own.contains(&l.pid)) {
         return Err(Fault::invalid("group", format!("this engine itself is in that group ({})", member.described())));
     }
@@ -118,7 +128,10 @@ fn check_handlers(looks: &[Look], signal: SignalName) -> Result<(), Fault> {
         match handles(look.pid, signal.0.as_raw()) {
             Some(true) => {}
             Some(false) => {
-                let text = format!("{} has no handler for {signal} and was not signalled; `require_handler: false` sends it all the same", look.described());
+                let text = format!(
+                    "{} has no handler for {signal} and was not signalled; `require_handler: false` sends it all the same",
+                    look.described()
+                );
                 return Err(Fault::unmet(text));
             }
             None => return Err(Fault::cannot_tell(format!("the signal handlers of {} cannot be seen", look.described()))),
@@ -166,7 +179,10 @@ impl Action for ProcessSignal {
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
         let look = find(args, cx)?;
         let whom = if args.group { "the group of " } else { "" };
-        Ok(Forecast::would(format!("send {} to {whom}{}", args.signal, look.described()), "it is running and is the one that is meant"))
+        Ok(Forecast::would(
+            format!("send {} to {whom}{}", args.signal, look.described()),
+            "it is running and is the one that is meant",
+        ))
     }
 
     async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<Out>, Fault> {
@@ -251,7 +267,8 @@ mod tests {
     async fn a_group_is_signalled_as_one() {
         let host = TestHost::new();
         let pid = spawn(&host, "sleep 2005 & echo $!; wait");
-        let child: u32 = eventually("the child is there", || std::fs::read_to_string(host.file("out")).ok()?.trim().parse().ok()).await;
+        let child: u32 =
+            eventually("the child is there", || std::fs::read_to_string(host.file("out")).ok()?.trim().parse().ok()).await;
         let fault = send(&host, json!({"pid": child, "signal": "TERM", "group": true, "expect_command": "."})).await.unwrap_err();
         assert!(fault.message().contains("leads no process group"), "{}", fault.message());
         send(&host, json!({"pid": pid, "signal": "TERM", "group": true, "expect_command": "^sh"})).await.unwrap();

@@ -214,13 +214,25 @@ pub(crate) async fn start(entry: &ServiceEntry, extra: &[Text], change: &Change<
         for look in members(&target) {
             let _ = stop::signal_one(look.pid, look.ticks, rustix::process::Signal::KILL);
         }
-        return Err(Fault::cannot_tell(format!("`{}` cannot be written: {e}; `{}` was ended again", files.record.display(), entry.id)));
+        return Err(Fault::cannot_tell(format!(
+            "`{}` cannot be written: {e}; `{}` was ended again",
+            files.record.display(),
+            entry.id
+        )));
     }
     let marks = [Some(record.stdout.offset), Some(record.stderr.offset)];
     Ok(Done::changed(out(entry, files, pid, started_at, marks, false, removed_stale)))
 }
 
-fn out(entry: &ServiceEntry, files: &Files, pid: u32, started_at: Time, marks: [Option<u64>; 2], already: bool, removed: bool) -> Out {
+fn out(
+    entry: &ServiceEntry,
+    files: &Files,
+    pid: u32,
+    started_at: Time,
+    marks: [Option<u64>; 2],
+    already: bool,
+    removed: bool,
+) -> Out {
     Out {
         name: entry.id.clone(),
         pid,

@@ -82,7 +82,9 @@ pub(crate) async fn stop(
     };
     let target = match &standing {
         Standing::Live(target, _) | Standing::Leaderless(target, _) => target,
-        Standing::Unknown(_) => return Err(Fault::cannot_tell(format!("`{}`: {}; nothing was signalled", entry.id, standing.described()))),
+        Standing::Unknown(_) => {
+            return Err(Fault::cannot_tell(format!("`{}`: {}; nothing was signalled", entry.id, standing.described())));
+        }
         Standing::Stopped | Standing::Stale { .. } | Standing::Foreign { .. } => {
             if files.remove()? {
                 change.progress(&format!("removed the stale pid file of `{}`: {}", entry.id, standing.described()));

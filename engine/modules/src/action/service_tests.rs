@@ -95,7 +95,9 @@ impl Drop for Stranger {
 async fn from_start_to_stop() {
     let host = TestHost::new();
     let port = free_port();
-    let listen = format!("import socket, time; s = socket.create_server(('127.0.0.1', {port})); print('ready', flush=True); time.sleep(1000)");
+    let listen = format!(
+        "import socket, time; s = socket.create_server(('127.0.0.1', {port})); print('ready', flush=True); time.sleep(1000)"
+    );
     let entry = with(entry(""), json!({"command": ["python3", "-c", listen], "port": port, "env": {"A": 5}}));
     assert_eq!(probe(&host, &entry).await["state"], "stopped");
 
@@ -107,7 +109,10 @@ async fn from_start_to_stop() {
     assert_eq!(cwd(pid).unwrap(), host.root().canonicalize().unwrap());
 
     let seen = probe(&host, &entry).await;
-    assert_eq!((&seen["state"], &seen["pid"], &seen["listening"], &seen["owned"]), (&json!("running"), &json!(pid), &json!(true), &json!(true)));
+    assert_eq!(
+        (&seen["state"], &seen["pid"], &seen["listening"], &seen["owned"]),
+        (&json!("running"), &json!(pid), &json!(true), &json!(true))
+    );
     let owner = seen["owner"].as_str().unwrap();
     assert!(owner.starts_with(&format!("pid {pid} (")) && owner.contains("python3 -c "), "{owner}");
     assert_eq!(seen["since"], out["since"]);
@@ -227,7 +232,10 @@ async fn who_does_not_stop_is_named_and_killed_only_by_force() {
     says_ready(log(&host)).await;
     let fault = stop(&host, &entry, json!({"grace": "50ms"})).await.unwrap_err();
     let Fault::Unmet { message, result } = fault else { panic!("{fault:?}") };
-    assert!(message.starts_with(&format!("`web` did not stop within 50ms; still running: pid {pid} (sleep 1000); use `force")), "{message}");
+    assert!(
+        message.starts_with(&format!("`web` did not stop within 50ms; still running: pid {pid} (sleep 1000); use `force")),
+        "{message}"
+    );
     assert_eq!((&result["stopped"], &result["signal"]), (&json!(false), &json!("TERM")));
     assert!(alive(pid) && host.file("pids/web.pid").exists());
 
@@ -341,11 +349,17 @@ async fn missing_things_are_named() {
         async move { start(host, &e).await.unwrap_err() }
     };
     let missing = fault(with(entry(""), json!({"command": ["no-such-program-here"]}))).await;
-    assert!(matches!(&missing, Fault::Unmet { message, .. } if message == "program `no-such-program-here` not found"), "{missing:?}");
+    assert!(
+        matches!(&missing, Fault::Unmet { message, .. } if message == "program `no-such-program-here` not found"),
+        "{missing:?}"
+    );
     let missing = fault(with(entry(""), json!({"cwd": "none"}))).await;
     assert!(matches!(&missing, Fault::Unmet { message, .. } if message.starts_with("there is no folder `")), "{missing:?}");
     let missing = fault(json!({"id": "web"})).await;
-    assert!(matches!(&missing, Fault::Invalid { message, .. } if message == "`web` has no `command` in the system"), "{missing:?}");
+    assert!(
+        matches!(&missing, Fault::Invalid { message, .. } if message == "`web` has no `command` in the system"),
+        "{missing:?}"
+    );
     let missing = ServiceStart::apply(&args(json!({"name": "web"})), &host.change()).await.unwrap_err();
     assert!(matches!(&missing, Fault::Invalid { argument: Some(a), .. } if a == "name"), "{missing:?}");
     assert!(!host.file("pids/web.pid").exists());

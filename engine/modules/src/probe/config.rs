@@ -92,12 +92,12 @@ impl Probe for Config {
             yaml: "config: { path: config.yaml, query: '$.services[?@.name == \"gateway\"].port' }\nexpect: value == 7000\n",
             runs: false,
         },
-        Example { title: "Every service has a port of its own", yaml: "config: { path: services.toml, query: '$..port' }\nexpect: values | unique | length == count\n", runs: false },
         Example {
-            title: "A file that is not there fails the step",
-            yaml: "config: { path: '{tmp}/gone.json' }\n",
-            runs: true,
+            title: "Every service has a port of its own",
+            yaml: "config: { path: services.toml, query: '$..port' }\nexpect: values | unique | length == count\n",
+            runs: false,
         },
+        Example { title: "A file that is not there fails the step", yaml: "config: { path: '{tmp}/gone.json' }\n", runs: true },
     ];
     type Args = Args;
     type Out = Out;
@@ -109,7 +109,10 @@ impl Probe for Config {
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let path = resolve(cx, "path", &args.path)?;
         let format = args.format.or_else(|| by_name(&path)).ok_or_else(|| {
-            Fault::invalid("format", format!("the name {:?} does not tell the format; say `format: json`, `yaml` or `toml`", args.path))
+            Fault::invalid(
+                "format",
+                format!("the name {:?} does not tell the format; say `format: json`, `yaml` or `toml`", args.path),
+            )
         })?;
         let query = args.query.clone();
         let asked = query.as_deref().map(|q| JsonPath::parse("query", q)).transpose()?;
@@ -145,7 +148,8 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
         line: None,
         column: None,
     };
-    let bytes = match std::fs::metadata(path).and_then(|m| if m.len() > LARGEST { Err(too_large()) } else { std::fs::read(path) }) {
+    let bytes = match std::fs::metadata(path).and_then(|m| if m.len() > LARGEST { Err(too_large()) } else { std::fs::read(path) })
+    {
         Ok(bytes) => bytes,
         Err(e) if is_missing(&e) => {
             let message = format!("{}: {}", path.display(), reason(&e));
@@ -170,7 +174,10 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
             out.error = Some(mistake.message.clone());
             (out.line, out.column) = mistake.at.unzip();
             let place = mistake.at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-            Err(Fault::unmet_with(format!("{}{place}: not valid {}: {}", path.display(), name.to_uppercase(), mistake.message), out))
+            Err(Fault::unmet_with(
+                format!("{}{place}: not valid {}: {}", path.display(), name.to_uppercase(), mistake.message),
+                out,
+            ))
         }
     }
 }
@@ -180,10 +187,8 @@ fn too_large() -> std::io::Error {
 }
 
 fn parse(bytes: &[u8], format: Format) -> Result<Json, Mistake> {
-    let text = std::str::from_utf8(bytes).map_err(|e| Mistake {
-        message: "not UTF-8".to_owned(),
-        at: Some(place(&bytes[..e.valid_up_to()])),
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| Mistake { message: "not UTF-8".to_owned(), at: Some(place(&bytes[..e.valid_up_to()])) })?;
     // Some editors write a mark at the start that no parser here wants.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match format {
@@ -258,7 +263,9 @@ mod tests {
         host.write("a.yml", "services:\n  - name: a\n    port: 7000\n");
         host.write("a.toml", "[[services]]\nname = \"a\"\nport = 7000\n");
         host.write("a.conf", "{\"services\": [{\"name\": \"a\", \"port\": 7000}]}");
-        for (path, format) in [("a.json", json!(null)), ("a.yml", json!(null)), ("a.toml", json!(null)), ("a.conf", json!("json"))] {
+        for (path, format) in
+            [("a.json", json!(null)), ("a.yml", json!(null)), ("a.toml", json!(null)), ("a.conf", json!("json"))]
+        {
             let out = ask(&host, json!({ "path": path, "format": format })).await.unwrap();
             assert_eq!(out.value, json!({ "services": [{ "name": "a", "port": 7000 }] }), "{path}");
             let out = ask(&host, json!({ "path": path, "format": format, "query": "$.services[*].port" })).await.unwrap();
@@ -292,9 +299,15 @@ mod tests {
             ("c.json", "", 1),
         ] {
             host.write(name, text);
-            let Fault::Unmet { message, result } = ask(&host, json!({ "path": name })).await.unwrap_err() else { panic!("{name}") };
+            let Fault::Unmet { message, result } = ask(&host, json!({ "path": name })).await.unwrap_err() else {
+                panic!("{name}")
+            };
             assert!(message.contains(&format!("{name}:{line}:")) && message.contains("not valid"), "{message}");
-            assert_eq!((&result["valid"], &result["exists"], &result["line"]), (&json!(false), &json!(true), &json!(line)), "{message}");
+            assert_eq!(
+                (&result["valid"], &result["exists"], &result["line"]),
+                (&json!(false), &json!(true), &json!(line)),
+                "{message}"
+            );
         }
         host.write("bin.json", b"{\n\"a\": \"\xff\"}");
         let fault = ask(&host, json!({ "path": "bin.json" })).await.unwrap_err();

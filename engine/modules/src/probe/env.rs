@@ -159,7 +159,10 @@ mod tests {
         host.set_env("B_KEY", Some(""));
         host.set_env("C_KEY", None);
         let out = Env::observe(&args(json!({ "names": ["A_KEY", "B_KEY", "C_KEY"] })), &host.cx()).await.unwrap();
-        assert_eq!((&out.present, &out.missing, &out.empty), (&vec!["A_KEY".to_owned(), "B_KEY".into()], &vec!["C_KEY".into()], &vec!["B_KEY".into()]));
+        assert_eq!(
+            (&out.present, &out.missing, &out.empty),
+            (&vec!["A_KEY".to_owned(), "B_KEY".into()], &vec!["C_KEY".into()], &vec!["B_KEY".into()])
+        );
         assert_eq!(out.vars["A_KEY"].length, Some(7));
         assert!(!serde_json::to_string(&out).unwrap().contains("hünter2"));
         let out = Env::observe(&args(json!({ "names": "A_KEY", "show": true })), &host.cx()).await.unwrap();
@@ -176,7 +179,10 @@ mod tests {
         let value = |n: &str| out.vars[n].value.clone();
         assert_eq!((value("A"), value("B"), value("C")), (Some("2".into()), Some("two # words".into()), Some("x".into())));
         assert_eq!(value("D"), Some("pass#word".into()));
-        assert_eq!((out.empty.as_slice(), out.missing.as_slice()), (&["E".to_owned()][..], &["F".to_owned(), "ONLY_ENV".into()][..]));
+        assert_eq!(
+            (out.empty.as_slice(), out.missing.as_slice()),
+            (&["E".to_owned()][..], &["F".to_owned(), "ONLY_ENV".into()][..])
+        );
     }
 
     #[tokio::test]

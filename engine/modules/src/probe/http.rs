@@ -92,7 +92,11 @@ impl Probe for Http {
             yaml: "http:\n  url: http://127.0.0.1:7000/v1/models\n  headers: { accept: application/json }\n  timeout: 500ms\nexpect:\n  - status == 200\n  - elapsed < 200ms\nretry: { for: 10s, every: 250ms }\n",
             runs: false,
         },
-        Example { title: "Nobody listens: the step fails with `connection refused`", yaml: "http: http://127.0.0.1:{port}/", runs: true },
+        Example {
+            title: "Nobody listens: the step fails with `connection refused`",
+            yaml: "http: http://127.0.0.1:{port}/",
+            runs: true,
+        },
     ];
     type Args = Args;
     type Out = HttpOut;
@@ -154,7 +158,9 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_a_result_whatever_its_status() {
         let host = TestHost::new();
-        let server = Server::start(|_| "HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\nX-One: a\r\nx-one: b\r\ncontent-length: 21\r\n\r\n{\"status\":\"degraded\"}".into());
+        let server = Server::start(|_| {
+            "HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\nX-One: a\r\nx-one: b\r\ncontent-length: 21\r\n\r\n{\"status\":\"degraded\"}".into()
+        });
         let out = ask(&host, json!({ "url": server.url("/api/health") })).await.unwrap();
         assert_eq!(out.status, Some(503));
         assert_eq!(out.json["status"], "degraded");
@@ -349,15 +355,24 @@ mod tests {
         let port = free_port();
         let openssl = |args: &str| {
             let mut command = Command::new("openssl");
-            command.args(args.split(' ')).current_dir(host.root()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .args(args.split(' '))
+                .current_dir(host.root())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             command
         };
-        let made = openssl("req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1").status();
+        let made = openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1",
+        )
+        .status();
         if !made.is_ok_and(|s| s.success()) {
             // Without the openssl program there is no server to ask.
             return;
         }
-        let _server = Ended(openssl(&format!("s_server -accept 127.0.0.1:{port} -key k.pem -cert c.pem -www -quiet")).spawn().unwrap());
+        let _server =
+            Ended(openssl(&format!("s_server -accept 127.0.0.1:{port} -key k.pem -cert c.pem -www -quiet")).spawn().unwrap());
         let url = format!("https://127.0.0.1:{port}/");
         let mut out = ask(&host, json!({ "url": url, "insecure": true })).await;
         for _ in 0..200 {
@@ -372,7 +387,9 @@ mod tests {
         assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("certificate is not accepted")), "{fault:?}");
         let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let plain_url = format!("https://{}/", plain.local_addr().unwrap());
-        let answering = std::thread::spawn(move || std::io::Write::write_all(&mut plain.accept().unwrap().0, b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        let answering = std::thread::spawn(move || {
+            std::io::Write::write_all(&mut plain.accept().unwrap().0, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        });
         let fault = ask(&host, json!({ "url": plain_url, "insecure": true })).await.unwrap_err();
         answering.join().unwrap().unwrap();
         assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("no TLS connection")), "{fault:?}");

@@ -109,7 +109,11 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
         let found = parse_duration(&text).map(Moment::Ago).or_else(|| parse_time(&text).map(Moment::At));
-        found.ok_or_else(|| de::Error::custom(format!("expected a duration such as `15m` or a time such as `2026-02-15T14:23:45Z`, found {text:?}")))
+        found.ok_or_else(|| {
+            de::Error::custom(format!(
+                "expected a duration such as `15m` or a time such as `2026-02-15T14:23:45Z`, found {text:?}"
+            ))
+        })
     }
 }
 
@@ -200,7 +204,11 @@ impl Probe for Log {
             yaml: "log:\n  path: [logs/gateway.out.log, logs/gateway.err.log, logs/gateway.log]\n  pattern: Uvicorn running on (?P<url>\\S+)\n  tail: 200\n",
             runs: false,
         },
-        Example { title: "The last lines of all logs", yaml: "log: { path: 'logs/**/*.log', tail: 50, missing_ok: true }\n", runs: true },
+        Example {
+            title: "The last lines of all logs",
+            yaml: "log: { path: 'logs/**/*.log', tail: 50, missing_ok: true }\n",
+            runs: true,
+        },
         Example {
             title: "What was written since a step named `before` looked",
             yaml: "log:\n  path: logs/api.log\n  from_offset: \"{{ steps.before.offsets }}\"\n  pattern: error\n  case_insensitive: true\n  context: 2\nexpect: count == 0\n",
@@ -231,7 +239,9 @@ impl Probe for Log {
         let places = args.path.0.iter().map(|p| Ok((p.clone(), resolve(cx, "path", p)?))).collect::<Result<Vec<_>, Fault>>()?;
         let from = match &args.from_offset {
             FromOffset::All(n) => FromOffset::All(*n),
-            FromOffset::Each(map) => FromOffset::Each(map.iter().map(|(p, n)| (cx.resolve(tidy(p)).display().to_string(), *n)).collect()),
+            FromOffset::Each(map) => {
+                FromOffset::Each(map.iter().map(|(p, n)| (cx.resolve(tidy(p)).display().to_string(), *n)).collect())
+            }
         };
         let (pattern, missing_ok) = (args.pattern.clone(), args.missing_ok);
         blocking(cx.timeout, move |stop| look(&places, &from, Found::new(wanted, stamps), pattern, missing_ok, stop)).await
@@ -247,7 +257,12 @@ fn zone(name: &str) -> Result<TimeZone, Fault> {
     match name {
         "UTC" => Ok(TimeZone::UTC),
         "local" => Ok(TimeZone::system()),
-        other => TimeZone::get(other).map_err(|_| Fault::invalid("timezone", format!("there is no time zone {other:?}; write `UTC`, `local` or a name such as `Europe/Paris`"))),
+        other => TimeZone::get(other).map_err(|_| {
+            Fault::invalid(
+                "timezone",
+                format!("there is no time zone {other:?}; write `UTC`, `local` or a name such as `Europe/Paris`"),
+            )
+        }),
     }
 }
 

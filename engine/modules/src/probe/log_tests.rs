@@ -24,13 +24,17 @@ async fn lines_are_counted_and_groups_caught() {
     let out = ask(&host, json!({ "path": "api.log", "pattern": "ERROR (\\w+) code=(?P<code>\\d+)" })).await.unwrap();
     assert_eq!(out.count, 2);
     assert_eq!(out.lines[1], "2026-02-15 13:00:00,000 ERROR second code=18");
-    assert_eq!(out.matches[0].groups, BTreeMap::from([("1".to_owned(), Some("first".to_owned())), ("code".to_owned(), Some("17".to_owned()))]));
+    assert_eq!(
+        out.matches[0].groups,
+        BTreeMap::from([("1".to_owned(), Some("first".to_owned())), ("code".to_owned(), Some("17".to_owned()))])
+    );
     assert_eq!(out.first_time.unwrap().0.to_string(), "2026-02-15T11:00:00Z");
     assert_eq!(out.last_time.unwrap().0.to_string(), "2026-02-15T13:00:00Z");
     assert_eq!((out.files[0].lines, out.files[0].matched, out.files[0].end_offset), (6, 2, API.len() as u64));
     let out = ask(&host, json!({ "path": "api.log", "pattern": "error" })).await.unwrap();
     assert_eq!(out.count, 0);
-    let out = ask(&host, json!({ "path": "api.log", "pattern": "error", "case_insensitive": true, "ignore": "SECOND" })).await.unwrap();
+    let out =
+        ask(&host, json!({ "path": "api.log", "pattern": "error", "case_insensitive": true, "ignore": "SECOND" })).await.unwrap();
     assert_eq!(out.count, 2, "{:?}", out.lines);
 }
 
@@ -82,7 +86,8 @@ async fn context_comes_along() {
     host.write("a.log", "1\n2\nX 3\n4\nX 5\n6\n7\n8\n");
     host.write("b.log", "9\nX 10\n");
     let out = ask(&host, json!({ "path": ["a.log", "b.log"], "pattern": "X", "context": 2 })).await.unwrap();
-    let seen: Vec<(String, String, String)> = out.matches.iter().map(|m| (m.before.join(","), m.text.clone(), m.after.join(","))).collect();
+    let seen: Vec<(String, String, String)> =
+        out.matches.iter().map(|m| (m.before.join(","), m.text.clone(), m.after.join(","))).collect();
     let expected = [("1,2", "X 3", "4,X 5"), ("X 3,4", "X 5", "6,7"), ("9", "X 10", "")];
     assert_eq!(seen, expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())));
 }
@@ -92,7 +97,11 @@ async fn only_what_is_new() {
     let host = TestHost::new();
     let path = host.write("a.log", "old error\nhalf");
     let first = ask(&host, json!({ "path": "a.log" })).await.unwrap();
-    assert_eq!((first.count, first.files[0].end_offset), (2, 10), "the unfinished line is counted, and looked at again next time");
+    assert_eq!(
+        (first.count, first.files[0].end_offset),
+        (2, 10),
+        "the unfinished line is counted, and looked at again next time"
+    );
     host.write("a.log", "old error\nhalf a line error\nnew error\n");
     let look = json!({ "path": "./a.log", "from_offset": first.offsets, "pattern": "error" });
     let second = ask(&host, look.clone()).await.unwrap();
@@ -142,7 +151,11 @@ async fn nonsense_is_invalid() {
     ] {
         assert!(matches!(ask(&host, bad.clone()).await, Err(Fault::Invalid { .. })), "{bad}");
     }
-    for bad in [json!({ "path": "a", "since": "yesterday" }), json!({ "path": "a", "from_offset": -1 }), json!({ "path": "a", "tail": "x" })] {
+    for bad in [
+        json!({ "path": "a", "since": "yesterday" }),
+        json!({ "path": "a", "from_offset": -1 }),
+        json!({ "path": "a", "tail": "x" }),
+    ] {
         assert!(serde_json::from_value::<Args>(bad.clone()).is_err(), "{bad}");
     }
 }
@@ -169,19 +182,4 @@ async fn a_limit_of_time_ends_it() {
     cx.timeout = Some(std::time::Duration::ZERO);
     let fault = Log::observe(&args(json!({ "path": "a.log" })), &cx).await.unwrap_err();
     assert!(matches!(fault, Fault::CannotTell { .. }), "{fault:?}");
-}
-
-/// `cargo test --release -p runbook-modules a_large_log -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr, reason = "a measurement")]
-async fn a_large_log() {
-    let host = TestHost::new();
-    let line = "2026-02-15 10:00:00,000 INFO api-gateway request id=1234567890 path=/v1/chat status=200 elapsed=12ms\n";
-    host.write("a.log", line.repeat(2_000_000));
-    for json in [json!({ "path": "a.log", "pattern": "ERROR|CRITICAL" }), json!({ "path": "a.log", "pattern": "ERROR", "since": "1h" }), json!({ "path": "a.log", "tail": 100 })] {
-        let started = std::time::Instant::now();
-        ask(&host, json.clone()).await.unwrap();
-        eprintln!("{json}: {:?} for {} MB", started.elapsed(), line.len() * 2);
-    }
 }

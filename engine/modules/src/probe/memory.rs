@@ -59,7 +59,8 @@ impl Probe for Memory {
     }
 
     async fn observe(_: &Args, _: &Cx<'_>) -> Result<Out, Fault> {
-        let text = std::fs::read_to_string("/proc/meminfo").map_err(|e| Fault::cannot_tell(format!("cannot read /proc/meminfo: {e}")))?;
+        let text = std::fs::read_to_string("/proc/meminfo")
+            .map_err(|e| Fault::cannot_tell(format!("cannot read /proc/meminfo: {e}")))?;
         parse(&text).ok_or_else(|| Fault::cannot_tell("cannot understand /proc/meminfo"))
     }
 }
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn numbers_are_read() {
-        let out = parse("MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:   250 kB\nSwapTotal: 100 kB\nSwapFree: 75 kB\n").unwrap();
+        let out =
+            parse("MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:   250 kB\nSwapTotal: 100 kB\nSwapFree: 75 kB\n").unwrap();
         assert_eq!((out.total, out.used, out.used_percent), (Size(1_024_000), Size(768_000), 75.0));
         assert_eq!((out.swap_used, out.swap_used_percent), (Size(25_600), Some(25.0)));
     }

@@ -77,7 +77,8 @@ impl Probe for PidFile {
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let regex = args.command.as_deref().map(Regex::new).transpose().map_err(|e| Fault::invalid("command", e.to_string()))?;
         let path = cx.resolve(&args.path);
-        let content = read_pid_file(&path).map_err(|e| Fault::cannot_tell(format!("`{}` cannot be read: {e}", path.display())))?;
+        let content =
+            read_pid_file(&path).map_err(|e| Fault::cannot_tell(format!("`{}` cannot be read: {e}", path.display())))?;
         let mut out = Out {
             exists: content != Content::Absent,
             pid: None,

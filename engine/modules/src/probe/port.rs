@@ -81,7 +81,10 @@ impl Probe for Port {
 
     async fn observe(args: &Args, _: &Cx<'_>) -> Result<Out, Fault> {
         let at = Where::parse(&args.host).ok_or_else(|| {
-            Fault::invalid("host", format!("`{}` is not an address of this machine; to look at another host use `tcp`", args.host))
+            Fault::invalid(
+                "host",
+                format!("`{}` is not an address of this machine; to look at another host use `tcp`", args.host),
+            )
         })?;
         let sockets = ports::listeners(args.port, at)
             .map_err(|e| Fault::cannot_tell(format!("the table of listening ports cannot be read: {e}")))?;
@@ -144,6 +147,9 @@ mod tests {
     #[tokio::test]
     async fn another_host_is_refused() {
         let fault = look(json!({"port": 80, "host": "example.org"})).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Invalid { argument: Some(a), message } if a == "host" && message.contains("use `tcp`")), "{fault:?}");
+        assert!(
+            matches!(&fault, Fault::Invalid { argument: Some(a), message } if a == "host" && message.contains("use `tcp`")),
+            "{fault:?}"
+        );
     }
 }

@@ -121,11 +121,7 @@ impl Probe for Process {
             yaml: "process: { cmdline: uvicorn, cwd: \"{tmp}\" }\nexpect:\n  - count == 0\n  - zombies == 0\n",
             runs: true,
         },
-        Example {
-            title: "The five that use most memory",
-            yaml: "process: { top: 5, by: rss }\n",
-            runs: true,
-        },
+        Example { title: "The five that use most memory", yaml: "process: { top: 5, by: rss }\n", runs: true },
     ];
     type Args = Args;
     type Out = Out;
@@ -135,7 +131,8 @@ impl Probe for Process {
     }
 
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
-        let cmdline = args.cmdline.as_deref().map(Regex::new).transpose().map_err(|e| Fault::invalid("cmdline", e.to_string()))?;
+        let cmdline =
+            args.cmdline.as_deref().map(Regex::new).transpose().map_err(|e| Fault::invalid("cmdline", e.to_string()))?;
         let cwd = args.cwd.as_ref().map(|c| cx.resolve(c));
         let filter = Filter {
             // The system tells folders by their true place, free of links; one that is not there holds nobody.
@@ -195,11 +192,20 @@ mod tests {
         let pid = spawn(&host, &["sleep", "2001"]);
         settled(pid).await;
         let cwd = host.root().display().to_string();
-        for call in [json!({"pid": pid}), json!({"name": "sleep", "cwd": "."}), json!({"cmdline": "^sleep 2001$"}), json!({"cwd": cwd})] {
+        for call in
+            [json!({"pid": pid}), json!({"name": "sleep", "cwd": "."}), json!({"cmdline": "^sleep 2001$"}), json!({"cwd": cwd})]
+        {
             let out = look(&host, call.clone()).await;
-            assert_eq!((&out["count"], &out["pid"], &out["alive"], &out["zombie"]), (&json!(1), &json!(pid), &json!(true), &json!(false)), "{call}");
+            assert_eq!(
+                (&out["count"], &out["pid"], &out["alive"], &out["zombie"]),
+                (&json!(1), &json!(pid), &json!(true), &json!(false)),
+                "{call}"
+            );
             let one = &out["processes"][0];
-            assert_eq!((&one["command"], &one["ppid"], &one["threads"]), (&json!("sleep 2001"), &json!(std::process::id()), &json!(1)));
+            assert_eq!(
+                (&one["command"], &one["ppid"], &one["threads"]),
+                (&json!("sleep 2001"), &json!(std::process::id()), &json!(1))
+            );
             assert!(one["fds"].as_u64().is_some() && one["user"].is_string());
         }
         assert_eq!(look(&host, json!({"name": "sleep", "cmdline": "other", "cwd": cwd})).await["count"], 0);
@@ -212,7 +218,10 @@ mod tests {
         let pid = spawn(&host, &["true"]);
         eventually("it is a zombie", || process::look(pid).unwrap().filter(Look::ended)).await;
         let out = look(&host, json!({"pid": pid})).await;
-        assert_eq!((&out["alive"], &out["zombie"], &out["count"], &out["zombies"]), (&json!(false), &json!(true), &json!(0), &json!(1)));
+        assert_eq!(
+            (&out["alive"], &out["zombie"], &out["count"], &out["zombies"]),
+            (&json!(false), &json!(true), &json!(0), &json!(1))
+        );
         assert_eq!(out["processes"][0]["state"], "zombie");
     }
 

@@ -202,7 +202,8 @@ impl Probe for Service {
                         None => None,
                     };
                     out.exit_code = ended.and_then(|e| if let ExitReason::Code(code) = e { Some(code) } else { None });
-                    out.signal = ended.and_then(|e| if let ExitReason::Signal(signal) = e { Some(name_of(signal)) } else { None });
+                    out.signal =
+                        ended.and_then(|e| if let ExitReason::Signal(signal) = e { Some(name_of(signal)) } else { None });
                     if let (Some(how), Standing::Stale { .. }) = (how, &standing) {
                         out.detail = how;
                     }

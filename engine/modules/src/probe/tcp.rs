@@ -61,7 +61,9 @@ impl Args {
     fn target(&self) -> Result<(String, u16), Fault> {
         match (&self.address, self.port) {
             (Some(_), Some(_)) => Err(Fault::invalid("port", "give either `address` or `port`, not both")),
-            (Some(_), None) if self.host.is_some() => Err(Fault::invalid("host", "give `host` together with `port`, not with `address`")),
+            (Some(_), None) if self.host.is_some() => {
+                Err(Fault::invalid("host", "give `host` together with `port`, not with `address`"))
+            }
             (Some(Text(address)), None) => split(address),
             (None, Some(port)) => Ok((self.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()), port)),
             (None, None) => Err(Fault::invalid("address", "say where: `tcp: 127.0.0.1:7000`")),
@@ -70,7 +72,8 @@ impl Args {
 }
 
 fn split(address: &str) -> Result<(String, u16), Fault> {
-    let bad = || Fault::invalid("address", format!("{address:?} is not a host and port such as `127.0.0.1:7000` or `[::1]:7000`"));
+    let bad =
+        || Fault::invalid("address", format!("{address:?} is not a host and port such as `127.0.0.1:7000` or `[::1]:7000`"));
     let (host, port) = address.rsplit_once(':').unwrap_or(("127.0.0.1", address));
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     // Without brackets nobody can tell an IPv6 address from its port.

@@ -113,7 +113,8 @@ fn hunks(ops: &[Op]) -> Vec<std::ops::Range<usize>> {
 }
 
 fn write_hunk(out: &mut String, ops: &[Op], a: &[&str], b: &[&str]) {
-    let old: Vec<usize> = ops.iter().filter_map(|o| if let Op::Keep(i, _) | Op::Remove(i) = o { Some(*i) } else { None }).collect();
+    let old: Vec<usize> =
+        ops.iter().filter_map(|o| if let Op::Keep(i, _) | Op::Remove(i) = o { Some(*i) } else { None }).collect();
     let new: Vec<usize> = ops.iter().filter_map(|o| if let Op::Keep(_, j) | Op::Add(j) = o { Some(*j) } else { None }).collect();
     let place = |lines: &[usize]| match lines {
         [] => "0,0".to_owned(),

@@ -318,8 +318,9 @@ pub(crate) fn default_timeout(url: &Url, unix_socket: bool) -> Duration {
 pub(crate) fn put(headers: &mut HeaderMap, name: &str, value: &str, secret: bool) -> Result<(), Fault> {
     let key = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| Fault::invalid("headers", format!("{name:?} is not the name of a header")))?;
-    let mut text = HeaderValue::from_str(value)
-        .map_err(|_| Fault::invalid("headers", format!("the value of the header {name:?} has a character that no header may have")))?;
+    let mut text = HeaderValue::from_str(value).map_err(|_| {
+        Fault::invalid("headers", format!("the value of the header {name:?} has a character that no header may have"))
+    })?;
     text.set_sensitive(secret);
     headers.insert(key, text);
     Ok(())

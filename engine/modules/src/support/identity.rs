@@ -82,7 +82,9 @@ impl Standing {
         match self {
             Standing::Stopped => "not running".to_owned(),
             Standing::Live(_, look) => format!("running (pid {})", look.pid),
-            Standing::Stale { why, .. } | Standing::Foreign { why, .. } => format!("not running, though its pid file says so: {why}"),
+            Standing::Stale { why, .. } | Standing::Foreign { why, .. } => {
+                format!("not running, though its pid file says so: {why}")
+            }
             Standing::Leaderless(_, members) => {
                 format!("its main process is gone, but {} of it are left: {}", members.len(), list(members))
             }
@@ -144,7 +146,8 @@ fn judge_record(record: &Record) -> Standing {
     if record.pid_space != process::pid_space() {
         return Standing::Unknown(format!("pid {pid} was recorded in another container"));
     }
-    let mut target = Target { leader: pid, ticks: record.starttime, group: Some(record.pgid), marker: Some(record.marker.clone()) };
+    let mut target =
+        Target { leader: pid, ticks: record.starttime, group: Some(record.pgid), marker: Some(record.marker.clone()) };
     let look = match process::look(pid) {
         Ok(look) => look,
         Err(e) => return Standing::Unknown(format!("pid {pid} cannot be looked at: {e}")),

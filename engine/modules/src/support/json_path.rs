@@ -15,7 +15,10 @@ impl JsonPath {
         let query = parse_json_path(text).map_err(|e| {
             let why = e.to_string();
             // The first line says where; the rest draws it.
-            Fault::invalid(argument, format!("{text:?} is not a JSONPath such as `$.services[0].port`: {}", why.trim().replace('\n', " ")))
+            Fault::invalid(
+                argument,
+                format!("{text:?} is not a JSONPath such as `$.services[0].port`: {}", why.trim().replace('\n', " ")),
+            )
         })?;
         if query.segments.iter().any(|s| filters(s).any(nests)) {
             // The library answers these with an empty list, which would make a check pass or fail wrongly.
@@ -26,7 +29,8 @@ impl JsonPath {
 
     /// Everything in a document that it selects.
     pub(crate) fn select(&self, document: &Json) -> Result<Vec<Json>, Fault> {
-        let found = js_path_process(&self.0, document).map_err(|e| Fault::cannot_tell(format!("the JSONPath cannot be followed: {e}")))?;
+        let found = js_path_process(&self.0, document)
+            .map_err(|e| Fault::cannot_tell(format!("the JSONPath cannot be followed: {e}")))?;
         Ok(found.into_iter().map(|r| r.val().clone()).collect())
     }
 }

@@ -155,7 +155,8 @@ impl Found {
     }
 
     fn matches(&self, text: &[u8]) -> bool {
-        self.wanted.pattern.as_ref().is_none_or(|p| p.is_match(text)) && !self.wanted.ignore.as_ref().is_some_and(|i| i.is_match(text))
+        self.wanted.pattern.as_ref().is_none_or(|p| p.is_match(text))
+            && !self.wanted.ignore.as_ref().is_some_and(|i| i.is_match(text))
     }
 
     /// Gives a line to the matches before it that still want lines.

@@ -118,9 +118,12 @@ fn parse(pid: u32, stat: &[u8]) -> Option<Look> {
 /// # Errors
 /// If there is one that we are not allowed to see.
 pub(crate) fn look(pid: u32) -> io::Result<Option<Look>> {
-    let gone = |e: &io::Error| e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error());
+    let gone =
+        |e: &io::Error| e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error());
     match std::fs::read(format!("/proc/{pid}/stat")) {
-        Ok(stat) => parse(pid, &stat).map(Some).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "/proc does not read as expected")),
+        Ok(stat) => {
+            parse(pid, &stat).map(Some).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "/proc does not read as expected"))
+        }
         // With `hidepid`, a process of another user looks as if it were not there.
         Err(e) if gone(&e) => match as_pid(pid).map(test_kill_process) {
             Some(Err(rustix::io::Errno::PERM)) => Err(ErrorKind::PermissionDenied.into()),

@@ -112,7 +112,9 @@ impl TryFrom<Port> for u16 {
     fn try_from(port: Port) -> Result<u16, String> {
         match port {
             Port::Number(n) => Ok(n.get()),
-            Port::Written(t) => t.parse::<std::num::NonZeroU16>().map(Into::into).map_err(|_| format!("`{t}` is not a port number")),
+            Port::Written(t) => {
+                t.parse::<std::num::NonZeroU16>().map(Into::into).map_err(|_| format!("`{t}` is not a port number"))
+            }
         }
     }
 }
@@ -121,7 +123,10 @@ impl TryFrom<Json> for ServiceEntry {
     type Error = String;
     fn try_from(json: Json) -> Result<ServiceEntry, String> {
         let id = json["id"].as_str().unwrap_or("?").to_owned();
-        Raw::deserialize(json).map_err(|e| e.to_string()).and_then(ServiceEntry::read).map_err(|e| format!("the system's entry of `{id}`: {e}"))
+        Raw::deserialize(json)
+            .map_err(|e| e.to_string())
+            .and_then(ServiceEntry::read)
+            .map_err(|e| format!("the system's entry of `{id}`: {e}"))
     }
 }
 
@@ -173,7 +178,10 @@ impl ServiceEntry {
         match entry.manager {
             Manager::Systemd | Manager::Compose => {
                 let word = entry.manager.word();
-                Err(Fault::invalid("name", format!("`{name}` is managed by {word}, which is not supported yet; use `command` with {word}'s own program")))
+                Err(Fault::invalid(
+                    "name",
+                    format!("`{name}` is managed by {word}, which is not supported yet; use `command` with {word}'s own program"),
+                ))
             }
             Manager::Process | Manager::External => Ok(entry),
         }

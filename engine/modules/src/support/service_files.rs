@@ -258,7 +258,8 @@ impl Files {
 
 fn make_folder_of(path: &Path) -> Result<(), Fault> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| Fault::cannot_tell(format!("the folder `{}` cannot be made: {e}", folder.display())))
+    std::fs::create_dir_all(folder)
+        .map_err(|e| Fault::cannot_tell(format!("the folder `{}` cannot be made: {e}", folder.display())))
 }
 
 /// A lock that is held.

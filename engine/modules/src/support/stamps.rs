@@ -113,7 +113,8 @@ fn moment_in(moment: DateTime, offset: Option<Offset>, zone: &TimeZone) -> Optio
 /// `2026-02-15T14:23:45` and its like at this place.
 fn iso(line: &[u8], i: usize, zone: &TimeZone) -> Option<Timestamp> {
     let t = line.get(i..i + 19)?;
-    let marks = (t[4] == b'-' || t[4] == b'/') && t[7] == t[4] && (t[10] == b'T' || t[10] == b' ') && t[13] == b':' && t[16] == b':';
+    let marks =
+        (t[4] == b'-' || t[4] == b'/') && t[7] == t[4] && (t[10] == b'T' || t[10] == b' ') && t[13] == b':' && t[16] == b':';
     if !marks {
         return None;
     }

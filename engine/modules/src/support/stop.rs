@@ -68,10 +68,12 @@ pub(crate) fn signal_led_group(leader: u32, ticks: u64, signal: Signal) -> io::R
     }
     match signal_group(pidfd.as_fd(), signal) {
         // Before Linux 6.9. The leader was alive a moment ago, and its number is not given out while the group has members.
-        Err(e) if e.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => match rustix::process::kill_process_group(number, signal) {
-            Err(Errno::SRCH) => Ok(false),
-            other => Ok(other.map(|()| true)?),
-        },
+        Err(e) if e.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+            match rustix::process::kill_process_group(number, signal) {
+                Err(Errno::SRCH) => Ok(false),
+                other => Ok(other.map(|()| true)?),
+            }
+        }
         Err(e) if e.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(false),
         other => other.map(|()| true),
     }
@@ -122,9 +124,10 @@ async fn wait_until_gone(change: &Change<'_>, target: &Target, limit: Duration, 
 fn refused(e: io::Error, target: &Target) -> NotEnded {
     let user = process::user(target.leader).unwrap_or_else(|| "another user".to_owned());
     NotEnded::Refused(match e.kind() {
-        io::ErrorKind::PermissionDenied => {
-            Fault::cannot_tell(format!("no permission to signal pid {}, which runs as {user}; run as that user or as root", target.leader))
-        }
+        io::ErrorKind::PermissionDenied => Fault::cannot_tell(format!(
+            "no permission to signal pid {}, which runs as {user}; run as that user or as root",
+            target.leader
+        )),
         _ => Fault::cannot_tell(format!("pid {} cannot be signalled: {e}", target.leader)),
     })
 }
@@ -133,7 +136,13 @@ fn refused(e: io::Error, target: &Target) -> NotEnded {
 ///
 /// # Errors
 /// If some are left, or may not be signalled.
-pub(crate) async fn end(change: &Change<'_>, target: &Target, signal: Signal, grace: Duration, force: bool) -> Result<Ended, NotEnded> {
+pub(crate) async fn end(
+    change: &Change<'_>,
+    target: &Target,
+    signal: Signal,
+    grace: Duration,
+    force: bool,
+) -> Result<Ended, NotEnded> {
     let started = Instant::now();
     let own_line: HashSet<u32> = process::own_line().into_iter().collect();
     if let Some(own) = members(target).iter().find(|l| own_line.contains(&l.pid)) {

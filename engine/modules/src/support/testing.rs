@@ -191,7 +191,8 @@ async fn run(exec: Exec) -> std::io::Result<ExecOutput> {
     }
     let mut child = command.spawn()?;
     let pid = child.id().expect("it was just started");
-    let (mut stdin, mut out, mut err) = (child.stdin.take(), child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let (mut stdin, mut out, mut err) =
+        (child.stdin.take(), child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
     let feed = tokio::spawn(async move {
         if let (Some(pipe), Some(text)) = (&mut stdin, exec.stdin) {
             let _ = pipe.write_all(&text).await;

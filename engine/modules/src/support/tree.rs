@@ -48,7 +48,8 @@ fn visit(root: &Path, stop: &Stop, each: &mut dyn FnMut(&Path, &Metadata) -> Res
         each(&relative, &meta)?;
         if meta.is_dir() {
             let entries = std::fs::read_dir(&path).map_err(|e| fault(&path, &e))?;
-            let mut names = entries.map(|e| e.map(|e| e.file_name())).collect::<io::Result<Vec<_>>>().map_err(|e| fault(&path, &e))?;
+            let mut names =
+                entries.map(|e| e.map(|e| e.file_name())).collect::<io::Result<Vec<_>>>().map_err(|e| fault(&path, &e))?;
             names.sort_unstable_by(|a, b| b.cmp(a));
             waiting.extend(names.into_iter().map(|n| relative.join(n)));
         }
@@ -140,7 +141,13 @@ impl CopyPlan {
                 _ => What::File,
             }
         } else {
-            let what = if kind.is_fifo() { "a pipe" } else if kind.is_socket() { "a socket" } else { "a device" };
+            let what = if kind.is_fifo() {
+                "a pipe"
+            } else if kind.is_socket() {
+                "a socket"
+            } else {
+                "a device"
+            };
             return Err(Fault::unmet(format!("{}: is {what}, which cannot be copied", from.display())));
         };
         if let Some(old) = &old {
@@ -261,7 +268,8 @@ fn same_time(a: &Metadata, b: &Metadata) -> bool {
 /// Makes a link, also in place of something.
 fn make_link(target: &Path, to: &Path) -> Result<(), Fault> {
     if look(to)?.is_some() {
-        let folder = tempfile::Builder::new().prefix(".runbook-").tempdir_in(super::paths::parent(to)).map_err(|e| fault(to, &e))?;
+        let folder =
+            tempfile::Builder::new().prefix(".runbook-").tempdir_in(super::paths::parent(to)).map_err(|e| fault(to, &e))?;
         let draft = folder.path().join("link");
         std::os::unix::fs::symlink(target, &draft).map_err(|e| fault(to, &e))?;
         return std::fs::rename(&draft, to).map_err(|e| fault(to, &e));

@@ -131,7 +131,8 @@ fn snippet<'a>(source: &Source, piece: &Piece<'_>) -> Snippet<'a, annotate_snipp
     let first = piece.first.saturating_sub(AROUND).max(1);
     let last = (piece.last + AROUND).min(source.line_count());
     let window = Window::new(source, first, last, &piece.marks);
-    let mut snippet = Snippet::source(window.text.clone()).line_start(first as usize).path(sanitize_line(&source.name).into_owned());
+    let mut snippet =
+        Snippet::source(window.text.clone()).line_start(first as usize).path(sanitize_line(&source.name).into_owned());
     for mark in &piece.marks {
         let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let annotation = kind.span(window.range(mark.span));
@@ -199,7 +200,8 @@ fn part(line: &str, start: usize, marks: &[Mark<'_>]) -> (usize, usize) {
     if line.len() <= LONG_LINE {
         return (0, line.len());
     }
-    let mark = marks.iter().map(|m| m.span.start as usize).find(|s| (start..=start + line.len()).contains(s)).unwrap_or(start) - start;
+    let mark =
+        marks.iter().map(|m| m.span.start as usize).find(|s| (start..=start + line.len()).contains(s)).unwrap_or(start) - start;
     let (mut from, mut to) = (mark.saturating_sub(LONG_LINE / 2), (mark + LONG_LINE / 2).min(line.len()));
     while !line.is_char_boundary(from) {
         from -= 1;

@@ -45,7 +45,9 @@ impl View {
     pub(super) fn replied(&mut self, path: &StepPath, id: &str, reply: &Reply, out: &mut Vec<Line>) {
         // What the operator typed stands on the screen already.
         let text = match reply {
-            Reply::Given { origin: Origin::Operator, .. } | Reply::Declined { origin: Origin::Operator } if !self.level.is_verbose(1) => {
+            Reply::Given { origin: Origin::Operator, .. } | Reply::Declined { origin: Origin::Operator }
+                if !self.level.is_verbose(1) =>
+            {
                 return;
             }
             Reply::Given { value, origin, .. } => {

@@ -142,7 +142,8 @@ pub(super) fn verdict(layout: &Layout, verdict: GradeWord, counts: &[u32; 5], ou
     let grades = [GradeWord::Ok, GradeWord::OffTarget, GradeWord::Warning, GradeWord::Unknown, GradeWord::Critical];
     let (glyph, ink) = layout.glyphs.grade(verdict);
     let line = Line::indent(2).with(Ink::Plain, "verdict: ").with(ink, &format!("{glyph} {}", verdict.word()));
-    let words: Vec<String> = grades.iter().zip(counts).filter(|(_, n)| **n > 0).map(|(g, n)| format!("{n} {}", g.word())).collect();
+    let words: Vec<String> =
+        grades.iter().zip(counts).filter(|(_, n)| **n > 0).map(|(g, n)| format!("{n} {}", g.word())).collect();
     let counts = words.join(&format!(" {} ", layout.glyphs.dot));
     let both = line.clone().with(Ink::Dim, &format!("   {counts}"));
     if both.width() <= layout.policy.width {

@@ -30,7 +30,8 @@ impl Layout {
         let width = self.policy.width;
         // Two spaces, the tag, one space.
         self.tag = 2 + tag.max(1) + 1;
-        self.name = if self.narrow() { width.saturating_sub(self.tag + 2 + DURATION) } else { name.clamp(24, (width / 2).min(48)) };
+        self.name =
+            if self.narrow() { width.saturating_sub(self.tag + 2 + DURATION) } else { name.clamp(24, (width / 2).min(48)) };
     }
 
     /// Whether messages get a line of their own.
@@ -58,7 +59,15 @@ impl Layout {
     }
 
     /// One line: `  3/6 ✓ name       0.2s  tail`, cut to the width.
-    pub(crate) fn step(&self, tag: &str, depth: usize, glyph: (&str, Ink), name: (&str, Ink), duration: &str, tail: Line) -> Line {
+    pub(crate) fn step(
+        &self,
+        tag: &str,
+        depth: usize,
+        glyph: (&str, Ink),
+        name: (&str, Ink),
+        duration: &str,
+        tail: Line,
+    ) -> Line {
         let mut line = Line::new();
         if tag.is_empty() {
             line.pad_to(self.glyph_column(depth));

@@ -11,7 +11,15 @@ use crate::reporter::Level;
 use crate::runs::short_id;
 
 /// `▶ sonia/stack-start  run 7f3a  service=eva-os  6 steps`, and the title below.
-pub(super) fn header(layout: &Layout, head: &Head, title: &str, inputs: &[Input], total: usize, checklist: bool, out: &mut Vec<Line>) {
+pub(super) fn header(
+    layout: &Layout,
+    head: &Head,
+    title: &str,
+    inputs: &[Input],
+    total: usize,
+    checklist: bool,
+    out: &mut Vec<Line>,
+) {
     let width = layout.policy.width;
     let mut line = Line::of(Ink::Accent, layout.glyphs.start).with(Ink::Plain, " ");
     if head.dry_run {
@@ -40,7 +48,14 @@ pub(super) fn header(layout: &Layout, head: &Head, title: &str, inputs: &[Input]
 }
 
 /// The lines after the last step.
-pub(super) fn recap(layout: &Layout, level: Level, head: &Head, blocked: &[(String, String)], event: &Event, out: &mut Vec<Line>) {
+pub(super) fn recap(
+    layout: &Layout,
+    level: Level,
+    head: &Head,
+    blocked: &[(String, String)],
+    event: &Event,
+    out: &mut Vec<Line>,
+) {
     let Event::RunFinished {
         playbook,
         outcome,

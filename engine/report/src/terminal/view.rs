@@ -118,8 +118,14 @@ impl View {
                 let label = step_label(name, item.as_deref());
                 let entry = self.entry(path, parent, label.clone(), *group, since_ms);
                 self.watch(path, entry);
-                let step =
-                    Step { parent: parent.clone(), label, body: body.clone(), group: *group, opened: false, children: Default::default() };
+                let step = Step {
+                    parent: parent.clone(),
+                    label,
+                    body: body.clone(),
+                    group: *group,
+                    opened: false,
+                    children: Default::default(),
+                };
                 self.steps.insert(path.clone(), step);
             }
             Event::StepWaiting { path, parent, name, item, waiting_for } => {

@@ -92,7 +92,8 @@ fn spans_at_the_edges_are_shown() {
     let mut sources = SourceMap::default();
     let id = sources.add("a.yaml", "a: b\r\nc");
     for (start, end) in [(0, 0), (4, 4), (5, 6), (7, 7), (0, 7), (700, 900), (6, 7)] {
-        let text = human(&[Diagnostic::error(Code::YamlSyntax, Span::new(id, start, end), "m")], &sources, &TermPolicy::text(80, false));
+        let text =
+            human(&[Diagnostic::error(Code::YamlSyntax, Span::new(id, start, end), "m")], &sources, &TermPolicy::text(80, false));
         assert!(text.contains("a.yaml:") && text.contains('^'), "{start}..{end}: {text}");
     }
 }

@@ -39,13 +39,20 @@ fn everywhere(text: &str) -> Script {
     s.emit(Event::AttemptFailed { path: path("steps[1]"), attempt: 1, message: text.into(), next_ms: 1.0 });
     s.emit(Event::Note { path: path("steps[1]"), text: text.into() });
     let mut e = end(Outcome::Failed, 1.0, text);
-    e.checks =
-        vec![check(text, Some(false), &[(text, text)]), CheckLine { text: text.into(), held: None, saw: vec![], error: Some(text.into()) }];
+    e.checks = vec![
+        check(text, Some(false), &[(text, text)]),
+        CheckLine { text: text.into(), held: None, saw: vec![], error: Some(text.into()) },
+    ];
     e.output = vec![text.into()];
     s.end(&at, e);
     s.end(&At("steps[2]", "", text, "x", None, false), end(Outcome::Skipped, 0.0, text));
-    let row =
-        Row { name: text.into(), grade: GradeWord::Critical, graded: None, detail: text.into(), columns: vec![(text.into(), text.into())] };
+    let row = Row {
+        name: text.into(),
+        grade: GradeWord::Critical,
+        graded: None,
+        detail: text.into(),
+        columns: vec![(text.into(), text.into())],
+    };
     s.emit(Event::Row { path: path("checks[1]"), row });
     s.emit(Event::Verdict { playbook: text.into(), verdict: GradeWord::Critical, counts: [0, 0, 0, 0, 1] });
     s.emit(Event::Blocked { name: text.into(), message: text.into() });

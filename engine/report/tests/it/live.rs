@@ -125,10 +125,9 @@ fn services_run_at_once() {
     let script = script::stack_start();
     let (mut reporter, screen) = live(Level::Normal);
     // Up to the moment when four services wait for their pages and two for others.
-    let until = script
-        .records
-        .iter()
-        .position(|r| format!("{:?}", r.event).contains("StepFinished") && format!("{:?}", r.event).contains("steps[2]@memory-engine"));
+    let until = script.records.iter().position(|r| {
+        format!("{:?}", r.event).contains("StepFinished") && format!("{:?}", r.event).contains("steps[2]@memory-engine")
+    });
     for record in &script.records[..until.expect("memory-engine ends")] {
         reporter.record(record);
     }

@@ -208,7 +208,8 @@ fn step(id: &str, body: runbook_core::model::Body) -> Step {
 
 fn call(name: &str) -> runbook_core::model::Body {
     let span = Span::default();
-    let args = Arg { span, kind: ArgKind::Map(vec![(Spanned::new("service".into(), span), Arg::literal(Value::str("db"), span))]) };
+    let args =
+        Arg { span, kind: ArgKind::Map(vec![(Spanned::new("service".into(), span), Arg::literal(Value::str("db"), span))]) };
     runbook_core::model::Body::Module(ModuleCall { name: Spanned::new(name.into(), span), args })
 }
 
@@ -229,7 +230,8 @@ fn unit(system: &str, name: &str, title: &str, file: SourceId, contents: Content
         ask: None,
     };
     let mut choice = param("service", ParamType::Choice, None, "The service to start; with its needs.");
-    choice.choices = Some(Arg { span, kind: ArgKind::List(["db", "api"].iter().map(|s| Arg::literal(Value::str(s), span)).collect()) });
+    choice.choices =
+        Some(Arg { span, kind: ArgKind::List(["db", "api"].iter().map(|s| Arg::literal(Value::str(s), span)).collect()) });
     let playbook = Playbook {
         name: name.into(),
         full_name: format!("{system}/{name}"),
@@ -245,7 +247,12 @@ fn unit(system: &str, name: &str, title: &str, file: SourceId, contents: Content
         schedule: None,
         params: vec![
             choice,
-            param("wait", ParamType::Duration, literal(Value::Duration(jiff::SignedDuration::from_secs(30))), "How long to wait."),
+            param(
+                "wait",
+                ParamType::Duration,
+                literal(Value::Duration(jiff::SignedDuration::from_secs(30))),
+                "How long to wait.",
+            ),
         ],
         env: vec![EnvName { name: Spanned::new("TOKEN".into(), span), plain: false }],
         vars: vec![],

@@ -39,7 +39,17 @@ pub(crate) struct End {
 }
 
 pub(crate) fn end(outcome: Outcome, ms: f64, message: &str) -> End {
-    End { outcome, message: message.into(), ms, checks: vec![], output: vec![], attempts: 1, late: false, tolerated: false, after: vec![] }
+    End {
+        outcome,
+        message: message.into(),
+        ms,
+        checks: vec![],
+        output: vec![],
+        attempts: 1,
+        late: false,
+        tolerated: false,
+        after: vec![],
+    }
 }
 
 pub(crate) fn check(text: &str, held: Option<bool>, saw: &[(&str, &str)]) -> CheckLine {
@@ -75,7 +85,11 @@ impl Script {
             version: "0.1.0".into(),
             inputs: vec![
                 Input { name: "target".into(), value: Value::str("staging"), origin: "flag".into() },
-                Input { name: "db_password".into(), value: Value::str("hunter2").into_secret("db_password"), origin: "env".into() },
+                Input {
+                    name: "db_password".into(),
+                    value: Value::str("hunter2").into_secret("db_password"),
+                    origin: "env".into(),
+                },
                 Input { name: "replicas".into(), value: Value::Int(3), origin: "default".into() },
             ],
             dry_run,
@@ -189,8 +203,12 @@ const SERVICES: [(&str, &[&str], i64, &str); 8] = [
 
 /// The start of eight services, as their needs allow.
 pub(crate) fn stack_start() -> Script {
-    let outline =
-        [("steps[1]", "Disk has room"), ("steps[2]", "Start the services"), ("steps[3]", "Tell the team"), ("steps[4]", "Gateway answers")];
+    let outline = [
+        ("steps[1]", "Disk has room"),
+        ("steps[2]", "Start the services"),
+        ("steps[3]", "Tell the team"),
+        ("steps[4]", "Gateway answers"),
+    ];
     let mut s = Script::new("sonia/stack-start", "Start the Sonia stack in the order of its needs", &outline, false, false);
     s.step(&At("requires[1]", "", "No other stack on these ports", "port", None, false), end(Outcome::Ok, 4.0, "8 ports free"));
     s.step(&At("steps[1]", "", "Disk has room", "disk", None, false), end(Outcome::Ok, 12.0, "41 GiB free (need 10)"));
@@ -210,7 +228,8 @@ pub(crate) fn stack_start() -> Script {
     }
     let mut todo: Vec<(i64, bool, usize)> = vec![];
     for (i, (_, needs, at, _)) in SERVICES.iter().enumerate() {
-        let began = needs.iter().filter_map(|n| SERVICES.iter().find(|(m, ..)| m == n)).map(|(_, _, at, _)| *at).max().unwrap_or(0);
+        let began =
+            needs.iter().filter_map(|n| SERVICES.iter().find(|(m, ..)| m == n)).map(|(_, _, at, _)| *at).max().unwrap_or(0);
         todo.push((began, true, i));
         todo.push((*at, false, i));
     }
@@ -231,13 +250,17 @@ pub(crate) fn stack_start() -> Script {
         } else {
             s.end(&ready, End { attempts: 3, ..end(Outcome::Ok, 300.0, "200 OK") });
             let outcome = if name == "vision" { Outcome::Ok } else { Outcome::Changed };
-            let began = needs.iter().filter_map(|n| SERVICES.iter().find(|(m, ..)| m == n)).map(|(_, _, at, _)| *at).max().unwrap_or(0);
+            let began =
+                needs.iter().filter_map(|n| SERVICES.iter().find(|(m, ..)| m == n)).map(|(_, _, at, _)| *at).max().unwrap_or(0);
             let after = needs.iter().map(|n| (*n).to_owned()).collect();
             s.end(&item, End { after, late: name == "memory-engine", ..end(outcome, (until - began) as f64, message) });
         }
     }
     s.end(&group, end(Outcome::Changed, 1_300.0, ""));
-    s.step(&At("steps[3]", "", "Tell the team", "command", None, false), end(Outcome::Skipped, 0.0, "`params.announce` was false"));
+    s.step(
+        &At("steps[3]", "", "Tell the team", "command", None, false),
+        end(Outcome::Skipped, 0.0, "`params.announce` was false"),
+    );
     s.step(
         &At("steps[4]", "", "Gateway answers", "http", None, false),
         end(Outcome::Ok, 35.0, "200 OK, version 2.4.1, all eight services healthy as seen from outside"),
@@ -284,7 +307,10 @@ pub(crate) fn failing() -> Script {
         s.emit(Event::AttemptFailed { path: path("steps[3]"), attempt, message: "connection refused".into(), next_ms: 3_000.0 });
     }
     s.wait(48_000);
-    s.emit(Event::Note { path: path("steps[3]"), text: "The database usually needs 9 s; look at its log if this goes on.".into() });
+    s.emit(Event::Note {
+        path: path("steps[3]"),
+        text: "The database usually needs 9 s; look at its log if this goes on.".into(),
+    });
     let mut failed = end(Outcome::Failed, 60_000.0, "the health page of the database did not say what it should within 60s");
     failed.attempts = 12;
     failed.late = true;
@@ -320,7 +346,10 @@ pub(crate) fn failing() -> Script {
             counts.not_started = 3;
             *not_started = vec!["start-api".into(), "open-traffic".into(), "notify".into()];
             *undone = vec!["start-db".into()];
-            *next = vec!["runbook run sonia/service-health --param service=db --param since=7f3a91c2".into(), "runbook resume 7f3a".into()];
+            *next = vec![
+                "runbook run sonia/service-health --param service=db --param since=7f3a91c2".into(),
+                "runbook resume 7f3a".into(),
+            ];
         }
     });
     s
@@ -388,7 +417,8 @@ pub(crate) fn checklist() -> Script {
         row("Backups are from today", GradeWord::Unknown, "the backup folder cannot be read: permission denied"),
         row("Certificates are valid for a while", GradeWord::Ok, "4 certificates, the next ends in 61 days"),
     ];
-    let outline: Vec<(String, String)> = rows.iter().enumerate().map(|(i, r)| (format!("checks[{}]", i + 1), r.name.clone())).collect();
+    let outline: Vec<(String, String)> =
+        rows.iter().enumerate().map(|(i, r)| (format!("checks[{}]", i + 1), r.name.clone())).collect();
     let outline: Vec<(&str, &str)> = outline.iter().map(|(p, l)| (p.as_str(), l.as_str())).collect();
     let mut s = Script::new("sonia/every-five-minutes", "Look whether the stack is well", &outline, true, false);
     for (i, row) in rows.iter().enumerate() {
@@ -425,7 +455,10 @@ pub(crate) fn dry_run() -> Script {
         &At("steps[2]", "", "Start the database", "service.start", None, false),
         Forecast::would("start `db` on port 5432", "connection refused"),
     );
-    s.planned(&At("steps[3]", "", "Start the gateway", "service.start", None, false), Forecast::nothing("already running (pid 4711)"));
+    s.planned(
+        &At("steps[3]", "", "Start the gateway", "service.start", None, false),
+        Forecast::nothing("already running (pid 4711)"),
+    );
     s.finish(RunOutcome::Succeeded, Exit::Ok, "", |_| ());
     s
 }

@@ -120,11 +120,15 @@ impl Interpreter<'_> {
             let Some(pause) = plan.pause_after(attempt, elapsed, self.world.random()) else {
                 if pass.is_good() {
                     let needed = plan.successes;
-                    return (Pass { touched, ..Pass::failed(format!("succeeded {successes} times in a row, {needed} were needed")) }, attempt);
+                    return (
+                        Pass { touched, ..Pass::failed(format!("succeeded {successes} times in a row, {needed} were needed")) },
+                        attempt,
+                    );
                 }
                 return (pass, attempt);
             };
-            let message = if pass.is_good() { format!("success {successes} of {}", plan.successes) } else { pass.message.clone() };
+            let message =
+                if pass.is_good() { format!("success {successes} of {}", plan.successes) } else { pass.message.clone() };
             self.emit(Event::AttemptFailed { path: path.clone(), attempt, message, next_ms: millis(pause) });
             self.world.sleep(path, pause).await;
             if self.stopping() {

@@ -35,7 +35,13 @@ impl Interpreter<'_> {
     }
 
     /// Runs a rescue with `error` in scope.
-    pub(crate) async fn rescue(&self, steps: &[runbook_core::model::Step], env: &Env, path: &StepPath, failure: &Failure) -> Walked {
+    pub(crate) async fn rescue(
+        &self,
+        steps: &[runbook_core::model::Step],
+        env: &Env,
+        path: &StepPath,
+        failure: &Failure,
+    ) -> Walked {
         let inner = env.nested();
         inner.set(
             "error",

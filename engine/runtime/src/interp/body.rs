@@ -10,14 +10,21 @@ use runbook_core::path::StepPath;
 use runbook_core::value::{Map, Value, parse_time};
 use runbook_core::world::{Answer, Call};
 
+use super::Interpreter;
 use super::flow::{Abort, Failure, Flow, Pass};
 use super::frame::{Allowed, Env};
 use super::service::{ForService, about_or_default, takes_service};
-use super::Interpreter;
 
 impl Interpreter<'_> {
     /// One pass of a body: what it does, judged. `limit` is for bodies that keep their time themselves.
-    pub(crate) async fn body(&self, step: &Step, env: &Env, path: &StepPath, attempt: u32, limit: Option<SignedDuration>) -> Pass {
+    pub(crate) async fn body(
+        &self,
+        step: &Step,
+        env: &Env,
+        path: &StepPath,
+        attempt: u32,
+        limit: Option<SignedDuration>,
+    ) -> Pass {
         let mut pass = self.act(step, env, path, attempt, limit).await;
         // A module's answer is judged where it comes in; every other body is held to its `expect` here.
         if !matches!(step.body, Body::Module(_)) && pass.is_good() && pass.outcome != Outcome::Skipped {
@@ -94,7 +101,11 @@ impl Interpreter<'_> {
             Body::Module(call) => match self.registry.get(&call.name.value) {
                 Some(entry) if entry.declared_effect => declared.unwrap_or_else(|| {
                     let skeleton = call.args.get("argv").map(|a| a.skeleton());
-                    if reads_only(skeleton.as_ref(), &env.frame.unit.system.read_commands) { Effect::Read } else { Effect::Change }
+                    if reads_only(skeleton.as_ref(), &env.frame.unit.system.read_commands) {
+                        Effect::Read
+                    } else {
+                        Effect::Change
+                    }
                 }),
                 Some(entry) => {
                     let own = call.args.skeleton().reveal().ok().and_then(|json| entry.about(&json).ok()).map(|a| a.effect);
@@ -117,7 +128,15 @@ impl Interpreter<'_> {
         }
     }
 
-    async fn module(&self, step: &Step, call: &ModuleCall, env: &Env, path: &StepPath, attempt: u32, limit: Option<SignedDuration>) -> Pass {
+    async fn module(
+        &self,
+        step: &Step,
+        call: &ModuleCall,
+        env: &Env,
+        path: &StepPath,
+        attempt: u32,
+        limit: Option<SignedDuration>,
+    ) -> Pass {
         let Some(entry) = self.registry.get(&call.name.value) else {
             return Pass::failed(format!("there is no module `{}`", call.name.value));
         };
@@ -156,7 +175,8 @@ impl Interpreter<'_> {
             }
             (answer, _) => answer,
         };
-        let began_change = call.effect > Effect::Read && !matches!(answer, Answer::Refused { .. } | Answer::Invalid { .. } | Answer::Planned { .. });
+        let began_change = call.effect > Effect::Read
+            && !matches!(answer, Answer::Refused { .. } | Answer::Invalid { .. } | Answer::Planned { .. });
         let unchanged = matches!(answer, Answer::Done { changed: false, .. });
         let mut pass = self.judge(step, entry, answer, env);
         // "Began to change something" and not only "changed": a failed action may have done half of it.
@@ -193,18 +213,17 @@ impl Interpreter<'_> {
             });
             return Err(refuse(format!("{}{}{help}{place}", name.unwrap_or_default(), error.message)));
         }
-        let for_service = if takes_service(&call.name.value) {
-            Some(self.service_of(env, &mut args, now).map_err(refuse)?)
-        } else {
-            None
-        };
+        let for_service =
+            if takes_service(&call.name.value) { Some(self.service_of(env, &mut args, now).map_err(refuse)?) } else { None };
         let args = Value::from(args);
         let read_commands = if entry.declared_effect { env.frame.unit.system.read_commands.clone() } else { Vec::new() };
         let json = args.reveal().map_err(|u| Box::new(Pass::unknown(format!("an argument is not known: {}", u.reason))))?;
         let about = about_or_default(entry.about(&json)).map_err(|m| refuse(format!("arguments of `{}`: {m}", entry.name)))?;
         let declared = step.effect.as_ref().map(|e| e.value);
         let effect = if entry.declared_effect {
-            declared.unwrap_or_else(|| if reads_only(Some(&args.field("argv")), &read_commands) { Effect::Read } else { about.effect })
+            declared.unwrap_or_else(|| {
+                if reads_only(Some(&args.field("argv")), &read_commands) { Effect::Read } else { about.effect }
+            })
         } else {
             about.effect.max(declared.unwrap_or_default())
         };
@@ -244,7 +263,13 @@ impl Interpreter<'_> {
     }
 
     /// One pass of a check without events of its own.
-    pub(crate) fn check_once<'a>(&'a self, step: &'a Step, env: &'a Env, path: &'a StepPath, attempt: u32) -> runbook_core::module::BoxFuture<'a, Pass> {
+    pub(crate) fn check_once<'a>(
+        &'a self,
+        step: &'a Step,
+        env: &'a Env,
+        path: &'a StepPath,
+        attempt: u32,
+    ) -> runbook_core::module::BoxFuture<'a, Pass> {
         Box::pin(async move {
             if let Some(when) = &step.when {
                 match self.condition(when, env, self.world.now()) {

@@ -19,7 +19,14 @@ const LISTED: usize = 20;
 
 impl Interpreter<'_> {
     /// Asks before a step runs, if it must be asked. `None` means: go on.
-    pub(crate) async fn confirm(&self, step: &Step, env: &Env, path: &StepPath, effect: Effect, items: &[String]) -> Option<Pass> {
+    pub(crate) async fn confirm(
+        &self,
+        step: &Step,
+        env: &Env,
+        path: &StepPath,
+        effect: Effect,
+        items: &[String],
+    ) -> Option<Pass> {
         let now = self.world.now();
         let kind = match &step.confirm {
             Some(Confirm::Type(word)) => match self.text(word, env, now) {
@@ -33,7 +40,11 @@ impl Interpreter<'_> {
         };
         let mut details = self.rendered_lines(step, env);
         if !items.is_empty() {
-            details.push(format!("for {} items: {}", items.len(), items.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ")));
+            details.push(format!(
+                "for {} items: {}",
+                items.len(),
+                items.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ")
+            ));
             if items.len() > LISTED {
                 details.push(format!("and {} more", items.len() - LISTED));
             }
@@ -98,9 +109,10 @@ impl Interpreter<'_> {
         let step = id.to_owned();
         match reply {
             Reply::Declined { .. } => Pass::abort(Abort::Declined { step }, "declined by the operator"),
-            Reply::NobodyThere { how } => {
-                Pass::abort(Abort::NeedsInput { step, how: how.clone() }, format!("an answer is needed and nobody is there to give it; give it with {how}"))
-            }
+            Reply::NobodyThere { how } => Pass::abort(
+                Abort::NeedsInput { step, how: how.clone() },
+                format!("an answer is needed and nobody is there to give it; give it with {how}"),
+            ),
             Reply::Later => Pass::abort(Abort::Parked { step }, "left for later"),
             Reply::TimedOut => Pass { timed_out: true, ..Pass::failed("nobody answered in time") },
             Reply::Unfit { message } => Pass::failed(message),
@@ -110,7 +122,14 @@ impl Interpreter<'_> {
     }
 
     /// An `ask` step: a typed question.
-    pub(crate) async fn ask(&self, step: &Step, ask: &AskBody, env: &Env, path: &StepPath, limit: Option<SignedDuration>) -> Pass {
+    pub(crate) async fn ask(
+        &self,
+        step: &Step,
+        ask: &AskBody,
+        env: &Env,
+        path: &StepPath,
+        limit: Option<SignedDuration>,
+    ) -> Pass {
         let now = self.world.now();
         let choices = match ask.choices.as_ref().map(|c| self.render(c, env, now)).transpose() {
             Ok(choices) => match choices.as_ref().map(Value::bare) {
@@ -148,7 +167,9 @@ impl Interpreter<'_> {
                     (_, ty) => inputs::typed(ty, value.clone()),
                 };
                 match typed {
-                    Ok(value) if choices.is_empty() || choices.iter().any(|c| runbook_core::value::equal(c, &value) == Ok(true)) => {
+                    Ok(value)
+                        if choices.is_empty() || choices.iter().any(|c| runbook_core::value::equal(c, &value) == Ok(true)) =>
+                    {
                         let value = if ask.ty == ParamType::Secret { value.into_secret(&id) } else { value };
                         let mut pass = Pass::ok(format!("answered {value}"));
                         pass.result.insert("answer".into(), value.clone());
@@ -168,7 +189,14 @@ impl Interpreter<'_> {
     }
 
     /// A `manual` step: something a person does.
-    pub(crate) async fn manual(&self, step: &Step, text: &Template, env: &Env, path: &StepPath, limit: Option<SignedDuration>) -> Pass {
+    pub(crate) async fn manual(
+        &self,
+        step: &Step,
+        text: &Template,
+        env: &Env,
+        path: &StepPath,
+        limit: Option<SignedDuration>,
+    ) -> Pass {
         let now = self.world.now();
         let id = self.question_id(step, path);
         let question = Question {

@@ -71,7 +71,11 @@ impl Interpreter<'_> {
                     let id = v.field("id");
                     let key = match (id.as_str(), v.bare()) {
                         (Some(id), _) => id.to_owned(),
-                        (None, Value::Str(s)) if s.len() <= 60 && !s.is_empty() && secrets.is_empty() && v.secret_names().is_empty() => s.to_string(),
+                        (None, Value::Str(s))
+                            if s.len() <= 60 && !s.is_empty() && secrets.is_empty() && v.secret_names().is_empty() =>
+                        {
+                            s.to_string()
+                        }
                         (None, Value::Int(n)) => n.to_string(),
                         _ => (i + 1).to_string(),
                     };
@@ -106,7 +110,17 @@ impl Interpreter<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "a loop passes on where it stands")]
-    async fn passes(&self, step: &Step, each: &Each, env: &Env, path: &StepPath, items: &[Item], keyed: bool, confirmed: bool, effect: Effect) -> Pass {
+    async fn passes(
+        &self,
+        step: &Step,
+        each: &Each,
+        env: &Env,
+        path: &StepPath,
+        items: &[Item],
+        keyed: bool,
+        confirmed: bool,
+        effect: Effect,
+    ) -> Pass {
         let by_needs = matches!(each.order, Order::Dependencies | Order::ReverseDependencies);
         let most = match self.optional::<u32>(each.max_parallel.as_ref(), env, self.world.now()) {
             Ok(Some(n)) => n.max(1) as usize,
@@ -155,8 +169,7 @@ impl Interpreter<'_> {
     /// The graph of an order: listed items wait for nothing, dependent ones for their needs.
     fn order(&self, order: Order, items: &[Item]) -> Result<Graph, String> {
         let index: HashMap<&str, usize> = items.iter().enumerate().map(|(i, item)| (item.key.as_str(), i)).collect();
-        let mut nodes: Vec<Node> =
-            items.iter().map(|i| Node { key: i.key.clone(), after: Vec::new() }).collect();
+        let mut nodes: Vec<Node> = items.iter().map(|i| Node { key: i.key.clone(), after: Vec::new() }).collect();
         let sequence: Vec<usize> = match order {
             Order::Listed | Order::Dependencies => (0..items.len()).collect(),
             Order::Reverse | Order::ReverseDependencies => (0..items.len()).rev().collect(),
@@ -236,7 +249,15 @@ impl Interpreter<'_> {
     }
 
     /// The end of a loop: told as a group, its result kept under the step's id.
-    fn conclude_loop(&self, step: &Step, env: &Env, path: &StepPath, begun: &Begun, pass: Pass, started_at: jiff::Timestamp) -> Finished {
+    fn conclude_loop(
+        &self,
+        step: &Step,
+        env: &Env,
+        path: &StepPath,
+        begun: &Begun,
+        pass: Pass,
+        started_at: jiff::Timestamp,
+    ) -> Finished {
         let duration = self.world.now().duration_since(started_at);
         // Failures of items were already weighed against `continue_on_error`; what is left decides.
         let flow = match (&pass.flow, pass.outcome.is_good()) {

@@ -115,8 +115,7 @@ impl Env {
     /// A scope below this one that keeps its own results of steps: a pass of a loop.
     pub(crate) fn pass(&self, name: &str, item: Value) -> Env {
         let vars: Map = [(name.to_owned(), item)].into_iter().collect();
-        let local =
-            Local { vars: Mutex::new(vars), steps: Some(Mutex::default()), parent: Some(self.local.clone()) };
+        let local = Local { vars: Mutex::new(vars), steps: Some(Mutex::default()), parent: Some(self.local.clone()) };
         Env { local: Arc::new(local), ..self.clone() }
     }
 

@@ -141,10 +141,14 @@ mod tests {
 
     #[test]
     fn the_limits_say_which_way_is_worse() {
-        for (value, expected) in [(70, GradeWord::Ok), (75, GradeWord::OffTarget), (85, GradeWord::Warning), (95, GradeWord::Critical)] {
+        for (value, expected) in
+            [(70, GradeWord::Ok), (75, GradeWord::OffTarget), (85, GradeWord::Warning), (95, GradeWord::Critical)]
+        {
             assert_eq!(judge(&Value::Int(value), &limits(70, 80, 90)), Ok(expected), "{value}");
         }
-        for (value, expected) in [(40, GradeWord::Ok), (25, GradeWord::OffTarget), (15, GradeWord::Warning), (5, GradeWord::Critical)] {
+        for (value, expected) in
+            [(40, GradeWord::Ok), (25, GradeWord::OffTarget), (15, GradeWord::Warning), (5, GradeWord::Critical)]
+        {
             assert_eq!(judge(&Value::Int(value), &limits(30, 20, 10)), Ok(expected), "{value}");
         }
     }

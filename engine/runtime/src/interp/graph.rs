@@ -93,7 +93,9 @@ impl Interpreter<'_> {
                     begun[i] = true;
                     let bad = graph.nodes[i].after.iter().find(|a| !done[**a].as_ref().is_some_and(|f| f.pass.outcome.is_good()));
                     if let Some(&bad) = bad {
-                        let what = done[bad].as_ref().map_or("failed", |f| if f.pass.outcome == Outcome::Unknown { "could not be told" } else { "failed" });
+                        let what = done[bad].as_ref().map_or("failed", |f| {
+                            if f.pass.outcome == Outcome::Unknown { "could not be told" } else { "failed" }
+                        });
                         done[i] = Some(blocked(skip(i, format!("it needs {}, which {what}", graph.nodes[bad].key))));
                         progressed = true;
                         break;

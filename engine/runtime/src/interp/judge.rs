@@ -159,7 +159,11 @@ fn rounded(value: &Value) -> Value {
                 size /= 1024.0;
                 unit += 1;
             }
-            Value::from(if unit == 0 || size >= 10.0 { format!("{size:.0} {}", units[unit]) } else { format!("{size:.1} {}", units[unit]) })
+            Value::from(if unit == 0 || size >= 10.0 {
+                format!("{size:.0} {}", units[unit])
+            } else {
+                format!("{size:.1} {}", units[unit])
+            })
         }
         Value::Duration(d) => {
             let ms = d.as_secs_f64() * 1000.0;
@@ -209,9 +213,8 @@ fn fields(result: Value) -> Map {
 
 /// The last lines of what a failed command said: standard error if it said anything there, else standard output.
 fn output_tail(result: &Map) -> Vec<String> {
-    let text = ["stderr", "stdout"].iter().find_map(|k| {
-        result.get(*k).filter(|v| v.as_str().is_some_and(|s| !s.trim().is_empty()))
-    });
+    let text =
+        ["stderr", "stdout"].iter().find_map(|k| result.get(*k).filter(|v| v.as_str().is_some_and(|s| !s.trim().is_empty())));
     let Some(value) = text else {
         return result.get("log_tail").and_then(Value::as_list).unwrap_or_default().iter().map(ToString::to_string).collect();
     };

@@ -10,9 +10,9 @@ use runbook_core::module::{BoxFuture, Effect, Registry};
 use runbook_core::path::StepPath;
 use runbook_core::world::{Answer, Call, Question, Reply, StopReason, World};
 
+use super::Interpreter;
 use super::frame::{Env, Local};
 use super::run::Inputs;
-use super::Interpreter;
 
 /// A lock that a run needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,8 @@ pub fn lock_wish(plan: Arc<Plan>, registry: &Registry, given: &Inputs) -> Result
     }
     let relaxed = Unit { playbook: Arc::new(relaxed), system: unit.system.clone() };
     let frame = interpreter.frame(&relaxed, params, 0, Vec::new()).map_err(|m| vec![m])?;
-    let env = Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
+    let env =
+        Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
     if !interpreter.changes_anything(&unit, &env) {
         return Ok(None);
     }
@@ -89,9 +90,7 @@ impl Interpreter<'_> {
             Body::Manual(_) => true,
             Body::Play { name, .. } => match self.plan.resolve(from, &name.value) {
                 Some(unit) if depth < 16 => match &unit.playbook.contents {
-                    Contents::Steps(steps) => {
-                        steps.iter().any(|s| self.may_change(s, env, &unit.playbook.full_name, depth + 1))
-                    }
+                    Contents::Steps(steps) => steps.iter().any(|s| self.may_change(s, env, &unit.playbook.full_name, depth + 1)),
                     _ => false,
                 },
                 _ => true,

@@ -159,11 +159,8 @@ impl Interpreter<'_> {
 
 /// The graph of the children without `every`, by their `needs`.
 fn child_graph(children: &[Step], main: &[usize]) -> Result<Graph, String> {
-    let by_id: HashMap<&str, usize> = main
-        .iter()
-        .enumerate()
-        .filter_map(|(n, i)| children[*i].id.as_ref().map(|id| (id.value.as_str(), n)))
-        .collect();
+    let by_id: HashMap<&str, usize> =
+        main.iter().enumerate().filter_map(|(n, i)| children[*i].id.as_ref().map(|id| (id.value.as_str(), n))).collect();
     let nodes = main
         .iter()
         .map(|i| {
@@ -171,7 +168,12 @@ fn child_graph(children: &[Step], main: &[usize]) -> Result<Graph, String> {
             let after = child
                 .needs
                 .iter()
-                .map(|need| by_id.get(need.value.as_str()).copied().ok_or_else(|| format!("it needs `{}`, which is no sibling", need.value)))
+                .map(|need| {
+                    by_id
+                        .get(need.value.as_str())
+                        .copied()
+                        .ok_or_else(|| format!("it needs `{}`, which is no sibling", need.value))
+                })
                 .collect::<Result<Vec<_>, _>>()?;
             let key = child.id.as_ref().map_or_else(|| child.body.word().to_owned(), |id| id.value.clone());
             Ok(Node { key, after })

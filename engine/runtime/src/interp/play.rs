@@ -54,7 +54,8 @@ impl Interpreter<'_> {
             Err(message) => return Pass::failed(message),
         };
         let path = path.play(&unit.playbook.full_name);
-        let inner = Env { frame: Arc::new(frame), local: Local::outermost(), parent: env.parent.clone(), rows: false, limit: env.limit };
+        let inner =
+            Env { frame: Arc::new(frame), local: Local::outermost(), parent: env.parent.clone(), rows: false, limit: env.limit };
         let inner = inner.below(&path);
         let played = self.walk(&inner, &path).await;
         let mut pass = self.group_pass(played.flow.clone(), played.touched, String::new());
@@ -87,7 +88,8 @@ impl Interpreter<'_> {
         let playbook = &unit.playbook;
         if let Some(unknown) = given.keys().find(|k| !playbook.params.iter().any(|p| p.name.value == **k)) {
             let names = playbook.params.iter().map(|p| p.name.value.as_str());
-            let near = runbook_core::suggest::nearest(unknown, names).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            let near =
+                runbook_core::suggest::nearest(unknown, names).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             return Err(format!("`{}` has no parameter `{unknown}`{near}", playbook.name));
         }
         let now = self.world.now();
@@ -132,7 +134,9 @@ impl Interpreter<'_> {
             let value = match given.get(&param.name.value) {
                 Some(value) if !value.is_null() => value.clone(),
                 _ => match &param.default {
-                    Some(default) => self.in_frame(&mut frame, |this, env| this.render(default, env, now).map_err(|t| this.told(&t)))?,
+                    Some(default) => {
+                        self.in_frame(&mut frame, |this, env| this.render(default, env, now).map_err(|t| this.told(&t)))?
+                    }
                     None => Value::Null,
                 },
             };
@@ -171,13 +175,8 @@ impl Interpreter<'_> {
     /// Evaluates something in a frame that is still being made.
     fn in_frame<T>(&self, frame: &mut Frame, f: impl FnOnce(&Self, &Env) -> Result<T, String>) -> Result<T, String> {
         let owned = std::mem::replace(frame, Frame::empty(&frame.unit));
-        let env = Env {
-            frame: Arc::new(owned),
-            local: Local::outermost(),
-            parent: StepPath::root(),
-            rows: false,
-            limit: Effect::Read,
-        };
+        let env =
+            Env { frame: Arc::new(owned), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Read };
         let result = f(self, &env);
         let Env { frame: shared, .. } = env;
         if let Ok(back) = Arc::try_unwrap(shared) {
@@ -229,7 +228,8 @@ impl Interpreter<'_> {
                 played.flow = verified;
             }
         }
-        if playbook.undo_on_failure && matches!(played.flow, Flow::Fail(_) | Flow::Abort(Abort::Stopped | Abort::Declined { .. })) {
+        if playbook.undo_on_failure && matches!(played.flow, Flow::Fail(_) | Flow::Abort(Abort::Stopped | Abort::Declined { .. }))
+        {
             played.undo_failed = !self.undo_all(env).await;
         }
         if !playbook.always.is_empty() {

@@ -70,13 +70,8 @@ pub async fn run(plan: Arc<Plan>, registry: &Registry, world: &dyn World, given:
     let inputs = interpreter.inputs(&unit.playbook.params, &params, &given.params);
     let frame = interpreter.frame(&unit, params, 0, Vec::new()).map_err(|m| vec![m])?;
     interpreter.started(&given, inputs, &frame);
-    let env = Env {
-        frame: Arc::new(frame),
-        local: Local::outermost(),
-        parent: StepPath::root(),
-        rows: false,
-        limit: Effect::Destroy,
-    };
+    let env =
+        Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
     let played = interpreter.walk(&env, &StepPath::root()).await;
     interpreter.note_left(&env);
     Ok(interpreter.finished(&given, &env, played))
@@ -225,7 +220,13 @@ impl<'w> Interpreter<'w> {
         playbook.permissions = None;
         let unit = runbook_core::model::Unit { playbook: Arc::new(playbook), system: unit.system.clone() };
         let frame = self.frame(&unit, Map::new(), 0, Vec::new()).ok()?;
-        Some(Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Read })
+        Some(Env {
+            frame: Arc::new(frame),
+            local: Local::outermost(),
+            parent: StepPath::root(),
+            rows: false,
+            limit: Effect::Read,
+        })
     }
 
     fn inputs(&self, params: &[Param], values: &Map, given: &[(String, String)]) -> Vec<Input> {
@@ -301,7 +302,11 @@ impl<'w> Interpreter<'w> {
             Flow::Stop(text) => (RunOutcome::Stopped, Exit::Ok, format!("stopped: {text}")),
             Flow::Fail(failure) if played.blocked => {
                 next.push(format!("runbook show {name}"));
-                (RunOutcome::Blocked, Exit::Precondition, format!("blocked: {}: {}; nothing was changed", failure.step, failure.message))
+                (
+                    RunOutcome::Blocked,
+                    Exit::Precondition,
+                    format!("blocked: {}: {}; nothing was changed", failure.step, failure.message),
+                )
             }
             Flow::Fail(failure) => {
                 next.push(format!("{show} --step {}", shell_quote(&failure.step)));
@@ -317,7 +322,11 @@ impl<'w> Interpreter<'w> {
             }
             Flow::Abort(Abort::NeedsInput { step, how }) => {
                 next.push(format!("{} {how}", given.invocation));
-                (RunOutcome::NeedsInput, Exit::InputNeeded, format!("{step} needs an answer and nobody is there to give it: {how}"))
+                (
+                    RunOutcome::NeedsInput,
+                    Exit::InputNeeded,
+                    format!("{step} needs an answer and nobody is there to give it: {how}"),
+                )
             }
             Flow::Abort(Abort::Parked { step }) => {
                 next.push(format!("{} --answer {}=done", given.invocation, shell_quote(step)));
@@ -348,7 +357,8 @@ impl<'w> Interpreter<'w> {
             message = if message.is_empty() { late } else { format!("{message}; {late}") };
         }
         let counts = *locked(&self.counts);
-        let left = if matches!(outcome, RunOutcome::Succeeded | RunOutcome::Stopped) { Vec::new() } else { locked(&self.left).clone() };
+        let left =
+            if matches!(outcome, RunOutcome::Succeeded | RunOutcome::Stopped) { Vec::new() } else { locked(&self.left).clone() };
         self.emit(Event::RunFinished {
             run: given.run.clone(),
             playbook: name.clone(),

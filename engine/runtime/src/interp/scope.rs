@@ -15,9 +15,8 @@ pub(crate) struct View<'a> {
     pub(crate) now: Timestamp,
 }
 
-const ROOTS: &[&str] = &[
-    "params", "steps", "services", "thresholds", "contacts", "escalation", "run", "findings", "host", "env", "hosts",
-];
+const ROOTS: &[&str] =
+    &["params", "steps", "services", "thresholds", "contacts", "escalation", "run", "findings", "host", "env", "hosts"];
 
 impl Scope for View<'_> {
     fn get(&self, name: &str) -> Option<Value> {

@@ -49,9 +49,10 @@ impl ServiceScope<'_> {
             return Some(Value::unknown(format!("services.{}.{name} refers to itself", self.service.id)));
         }
         let inner = ServiceScope { rest: self.rest, service: self.service, depth: self.depth + 1 };
-        Some(arg.render(&inner).unwrap_or_else(|(error, _)| {
-            Value::unknown(format!("services.{}.{name}: {}", self.service.id, error.message))
-        }))
+        Some(
+            arg.render(&inner)
+                .unwrap_or_else(|(error, _)| Value::unknown(format!("services.{}.{name}: {}", self.service.id, error.message))),
+        )
     }
 }
 
@@ -94,7 +95,15 @@ impl Interpreter<'_> {
             return Err(format!("the system has no service `{name}`{hint}"));
         };
         let view = View { env, own: None, now };
-        let entry = view.get_in("services", &name).flatten().unwrap_or_default();
+        let mut entry = view.get_in("services", &name).flatten().unwrap_or_default();
+        // Nobody here starts or stops an external service: what it inherits for that need not make sense.
+        if entry.field("manager").as_str() == Some("external")
+            && let Some(map) = entry.as_map()
+        {
+            entry = Value::from(
+                map.iter().filter(|(_, v)| v.find_unknown().is_none()).map(|(k, v)| (k.clone(), v.clone())).collect::<Map>(),
+            );
+        }
         if let Some(unknown) = entry.find_unknown() {
             return Err(unknown.reason.clone());
         }
@@ -140,7 +149,13 @@ impl Interpreter<'_> {
     }
 
     /// Waits until a started service is ready: polls from 0 ms, and gives up at once when its process has ended.
-    pub(crate) async fn await_ready(&self, of: &ForService<'_>, env: &Env, path: &StepPath, call: &Call) -> Result<Option<SignedDuration>, Pass> {
+    pub(crate) async fn await_ready(
+        &self,
+        of: &ForService<'_>,
+        env: &Env,
+        path: &StepPath,
+        call: &Call,
+    ) -> Result<Option<SignedDuration>, Pass> {
         let began = self.world.now();
         let inner = self.service_env(of, env);
         for (i, check) in of.service.ready.iter().enumerate() {
@@ -162,7 +177,9 @@ impl Interpreter<'_> {
                 let Some(pause) = self.ready_pause(check.retry.as_ref(), &inner, elapsed, attempt) else {
                     let mut failed = Pass::failed(format!(
                         "not ready after {}: {}",
-                        runbook_core::value::format_duration(SignedDuration::from_millis((elapsed.as_millis() / 100 * 100) as i64)),
+                        runbook_core::value::format_duration(SignedDuration::from_millis(
+                            (elapsed.as_millis() / 100 * 100) as i64
+                        )),
                         pass.message
                     ));
                     failed.checks = pass.checks;

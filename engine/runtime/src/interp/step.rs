@@ -31,7 +31,13 @@ pub(crate) struct Begun {
 
 impl Interpreter<'_> {
     /// Runs a list of steps in order; stops at the first that does not let the walk go on.
-    pub(crate) fn steps<'a>(&'a self, list: &'a [Step], env: &'a Env, path: &'a StepPath, word: &'a str) -> BoxFuture<'a, Walked> {
+    pub(crate) fn steps<'a>(
+        &'a self,
+        list: &'a [Step],
+        env: &'a Env,
+        path: &'a StepPath,
+        word: &'a str,
+    ) -> BoxFuture<'a, Walked> {
         Box::pin(async move {
             let mut touched = false;
             for (i, step) in list.iter().enumerate() {
@@ -91,7 +97,13 @@ impl Interpreter<'_> {
     }
 
     /// Runs one step, loop and all.
-    pub(crate) fn step<'a>(&'a self, step: &'a Step, env: &'a Env, path: StepPath, after: Vec<String>) -> BoxFuture<'a, Finished> {
+    pub(crate) fn step<'a>(
+        &'a self,
+        step: &'a Step,
+        env: &'a Env,
+        path: StepPath,
+        after: Vec<String>,
+    ) -> BoxFuture<'a, Finished> {
         Box::pin(async move {
             let begun = Begun { name: self.name_of(step, env), item: None, after };
             let Some(each) = &step.each else {
@@ -193,7 +205,11 @@ impl Interpreter<'_> {
                 return;
             }
         };
-        let json = if step.sensitive { serde_json::json!("kept out by `sensitive`") } else { Value::from(pass.result.clone()).to_json() };
+        let json = if step.sensitive {
+            serde_json::json!("kept out by `sensitive`")
+        } else {
+            Value::from(pass.result.clone()).to_json()
+        };
         let mut content = serde_json::to_string_pretty(&json).unwrap_or_default();
         content.push('\n');
         let args = Map::from_iter([

@@ -163,7 +163,9 @@ pub fn find_run(runs: &Path, name: &str) -> Result<RunSummary, String> {
         return all.into_iter().next().ok_or_else(|| "there are no runs yet".to_owned());
     }
     let mut found: Vec<RunSummary> = all.into_iter().filter(|r| r.run.starts_with(name) || r.run.ends_with(name)).collect();
-    if found.len() > 1 && let Some(i) = found.iter().position(|r| r.run == name) {
+    if found.len() > 1
+        && let Some(i) = found.iter().position(|r| r.run == name)
+    {
         return Ok(found.swap_remove(i));
     }
     match found.len() {

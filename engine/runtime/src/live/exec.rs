@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use runbook_core::module::{Exec, ExecOutput};
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
@@ -139,9 +139,7 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
                 None => std::future::pending().await,
             }
         };
-        let asked = async {
-            if cleaning { std::future::pending().await } else { stop.asked().await }
-        };
+        let asked = async { if cleaning { std::future::pending().await } else { stop.asked().await } };
         let mut read_all = false;
         let status = {
             let waiting = async {
@@ -237,7 +235,10 @@ mod tests {
         std::fs::create_dir_all(&folder).expect("temporary folder");
         let pids = folder.join("pids");
         // A grandchild in a session of its own that ignores TERM.
-        let script = format!("trap '' TERM; setsid sh -c 'trap \"\" TERM; echo $$ >> {0}; while :; do sleep 1; done' & echo $$ >> {0}; wait", pids.display());
+        let script = format!(
+            "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo $$ >> {0}; while :; do sleep 1; done' & echo $$ >> {0}; wait",
+            pids.display()
+        );
         let mut exec = sh(&script);
         exec.timeout = Some(Duration::from_millis(300));
         let out = run(exec, &Stop::default(), false, &Running::default()).await.expect("runs");

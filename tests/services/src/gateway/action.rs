@@ -33,31 +33,16 @@ pub(super) async fn answer(state: &State, gateway: &Gateway, call: &Call) -> Rep
     };
     let args = body.get("args").cloned().unwrap_or_else(|| json!({}));
     let session = body.get("session_id").and_then(Value::as_str);
-    let failure = |class, message| Failure {
-        correlation: &call.correlation,
-        session,
-        class,
-        capability,
-        message,
-    };
+    let failure = |class, message| Failure { correlation: &call.correlation, session, class, capability, message };
     let admitted = {
         let mut breakers = lock(&gateway.breakers);
         breakers.set_quarantine(state.faults().quarantine_ms);
         breakers.admit(capability)
     };
     if let Err(remaining) = admitted {
-        let message = format!(
-            "circuit breaker for {capability} is OPEN, {} ms left",
-            remaining.as_millis()
-        );
+        let message = format!("circuit breaker for {capability} is OPEN, {} ms left", remaining.as_millis());
         gateway.record(&failure("CIRCUIT_OPEN", &message));
-        return Reply::failure(
-            503,
-            Service::ApiGateway,
-            OPERATION,
-            "CIRCUIT_OPEN",
-            &message,
-        );
+        return Reply::failure(503, Service::ApiGateway, OPERATION, "CIRCUIT_OPEN", &message);
     }
     match execute(state, gateway, &call.correlation, capability, &args).await {
         Ok(result) => {
@@ -86,10 +71,7 @@ pub(super) async fn execute(
 ) -> Result<Value, Failed> {
     let broken = lock(&gateway.breakers).is_broken(capability);
     let outcome = if broken {
-        Err((
-            "CONNECTION_BOOTSTRAP",
-            format!("{capability}: injected failure, the cause is not fixed"),
-        ))
+        Err(("CONNECTION_BOOTSTRAP", format!("{capability}: injected failure, the cause is not fixed")))
     } else {
         by_openclaw(state, correlation, capability, args).await
     };
@@ -113,29 +95,13 @@ pub(super) async fn execute(
     outcome.map(|answer| answer["result"].clone())
 }
 
-async fn by_openclaw(
-    state: &State,
-    correlation: &str,
-    capability: &str,
-    args: &Value,
-) -> Result<Value, Failed> {
+async fn by_openclaw(state: &State, correlation: &str, capability: &str, args: &Value) -> Result<Value, Failed> {
     let address = state.config.address(Service::Openclaw);
     let body = json!({"tool_name": capability, "args": args});
-    match client::request(
-        &address,
-        "POST",
-        "/v1/execute",
-        correlation,
-        Some(&body),
-        LIMIT,
-    )
-    .await
-    {
+    match client::request(&address, "POST", "/v1/execute", correlation, Some(&body), LIMIT).await {
         Ok((200, answer)) => Ok(answer["data"].clone()),
         Ok((403, answer)) => {
-            let reason = answer["error"]["message"]
-                .as_str()
-                .unwrap_or("denied by policy");
+            let reason = answer["error"]["message"].as_str().unwrap_or("denied by policy");
             Err(("POLICY_DENIED", reason.to_owned()))
         }
         Ok((status, _)) => Err(("DOWNSTREAM_ERROR", format!("openclaw answered {status}"))),
@@ -148,10 +114,7 @@ fn redacted(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact(text)),
         Value::Array(items) => items.iter().map(redacted).collect(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, value)| (key.clone(), redacted(value)))
-            .collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), redacted(value))).collect(),
         other => other.clone(),
     }
 }

@@ -79,14 +79,8 @@ pub(crate) struct Breakers {
 impl Breakers {
     /// A closed breaker for every tool.
     pub(crate) fn new() -> Breakers {
-        let by_capability = TOOLS
-            .iter()
-            .map(|(name, _)| ((*name).to_owned(), Breaker::default()))
-            .collect();
-        Breakers {
-            by_capability,
-            quarantine: QUARANTINE,
-        }
+        let by_capability = TOOLS.iter().map(|(name, _)| ((*name).to_owned(), Breaker::default())).collect();
+        Breakers { by_capability, quarantine: QUARANTINE }
     }
 
     /// Sets the quarantine in milliseconds; nothing means the seed's 30 s.
@@ -108,9 +102,7 @@ impl Breakers {
 
     /// Whether the capability fails by fault.
     pub(super) fn is_broken(&self, capability: &str) -> bool {
-        self.by_capability
-            .get(capability)
-            .is_some_and(|breaker| breaker.broken)
+        self.by_capability.get(capability).is_some_and(|breaker| breaker.broken)
     }
 
     /// Takes note of how a call ended.
@@ -127,10 +119,7 @@ impl Breakers {
             (Phase::HalfOpen, true) => {
                 breaker.successes += 1;
                 if breaker.successes >= SUCCESSES_TO_CLOSE {
-                    *breaker = Breaker {
-                        times_opened: breaker.times_opened,
-                        ..Breaker::default()
-                    };
+                    *breaker = Breaker { times_opened: breaker.times_opened, ..Breaker::default() };
                 }
             }
             (Phase::HalfOpen, false) => {
@@ -195,10 +184,7 @@ mod tests {
     use super::*;
 
     fn state(breakers: &mut Breakers) -> String {
-        breakers.metrics()["breakers"]["file.write"]["state"]
-            .as_str()
-            .expect("a state")
-            .to_owned()
+        breakers.metrics()["breakers"]["file.write"]["state"].as_str().expect("a state").to_owned()
     }
 
     #[test]
@@ -227,11 +213,7 @@ mod tests {
         assert_eq!(state(&mut breakers), "OPEN");
         breakers.inject("file.write", true);
         assert!(!breakers.is_broken("file.write"));
-        assert_eq!(
-            state(&mut breakers),
-            "OPEN",
-            "fixing the cause does not close"
-        );
+        assert_eq!(state(&mut breakers), "OPEN", "fixing the cause does not close");
         breakers.set_quarantine(Some(0));
         assert_eq!(breakers.admit("file.write"), Ok(()));
         breakers.settle("file.write", true);

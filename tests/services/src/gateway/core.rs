@@ -72,12 +72,7 @@ impl Gateway {
     }
 
     /// Writes a failure to `errors.jsonl` and keeps the call in the dead-letter queue. Returns the entry's identifier.
-    pub(super) fn bury(
-        &self,
-        failure: &Failure<'_>,
-        args: &Value,
-        replayable: Option<bool>,
-    ) -> String {
+    pub(super) fn bury(&self, failure: &Failure<'_>, args: &Value, replayable: Option<bool>) -> String {
         self.record(failure);
         lock(&self.dead_letters).push(DeadLetter {
             id: clock::id("dlq"),
@@ -106,19 +101,17 @@ impl Gateway {
 
     /// Writes one turn with raw personal data, as a gateway does whose redaction is off.
     pub(crate) fn leak(&self) {
-        self.journal.turns(
-            &json!({
-                "timestamp": clock::now(),
-                "correlation_id": clock::id("req"),
-                "session_id": clock::id("sess"),
-                "turn_id": format!("turn_{:03}", self.next_turn()),
-                "user_id": "jane.doe@example.com",
-                "text_input": "Mail jane.doe@example.com, SSN 123-45-6789, card 4111 1111 1111 1111, call 555-123-4567",
-                "response_text": "I used api_key=sk-live-0123456789abcdef and Bearer abcdef0123456789",
-                "latency_ms": {"total": 450, "memory_read": 12, "model": 380, "tool": 0, "memory_write": 15},
-                "tool_calls_attempted": 0,
-                "tool_calls_executed": 0,
-            }),
-        );
+        self.journal.turns(&json!({
+            "timestamp": clock::now(),
+            "correlation_id": clock::id("req"),
+            "session_id": clock::id("sess"),
+            "turn_id": format!("turn_{:03}", self.next_turn()),
+            "user_id": "jane.doe@example.com",
+            "text_input": "Mail jane.doe@example.com, SSN 123-45-6789, card 4111 1111 1111 1111, call 555-123-4567",
+            "response_text": "I used api_key=sk-live-0123456789abcdef and Bearer abcdef0123456789",
+            "latency_ms": {"total": 450, "memory_read": 12, "model": 380, "tool": 0, "memory_write": 15},
+            "tool_calls_attempted": 0,
+            "tool_calls_executed": 0,
+        }));
     }
 }

@@ -25,10 +25,7 @@ pub(super) async fn answer(state: &State, call: &Call) -> Reply {
     );
     let data: Map<String, Value> = [memory, router, openclaw, pipecat].into_iter().collect();
     let ok = data.values().all(|entry| entry["status"] == "ok");
-    Reply::json(
-        200,
-        &json!({"ok": ok, "service": Service::ApiGateway.name(), "operation": "deps", "data": data}),
-    )
+    Reply::json(200, &json!({"ok": ok, "service": Service::ApiGateway.name(), "operation": "deps", "data": data}))
 }
 
 async fn one(state: &State, service: Service, correlation: &str) -> (String, Value) {

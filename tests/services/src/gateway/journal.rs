@@ -20,12 +20,7 @@ impl Journal {
     /// Creates the directory and the files that are missing.
     pub(super) fn open(directory: &Path) -> std::io::Result<Journal> {
         std::fs::create_dir_all(directory)?;
-        let open = |name: &str| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(directory.join(name))
-        };
+        let open = |name: &str| OpenOptions::new().create(true).append(true).open(directory.join(name));
         Ok(Journal {
             sessions: open("sessions.jsonl")?,
             turns: open("turns.jsonl")?,

@@ -35,11 +35,7 @@ pub(super) async fn answer(state: &State, gateway: &Gateway, call: &Call, id: &s
     match replay(state, gateway, call, &entry).await {
         Ok(()) => {
             lock(&gateway.dead_letters).remove(id);
-            Reply::data(
-                Service::ApiGateway,
-                OPERATION,
-                json!({"id": id, "dry_run": false, "replayed": true}),
-            )
+            Reply::data(Service::ApiGateway, OPERATION, json!({"id": id, "dry_run": false, "replayed": true}))
         }
         Err((class, message)) => {
             lock(&gateway.dead_letters).failed_again(id, &message);
@@ -56,17 +52,9 @@ pub(super) async fn answer(state: &State, gateway: &Gateway, call: &Call, id: &s
 }
 
 /// What would make a replay fail, as far as can be told without doing it.
-async fn obstacle(
-    state: &State,
-    gateway: &Gateway,
-    call: &Call,
-    entry: &DeadLetter,
-) -> Option<String> {
+async fn obstacle(state: &State, gateway: &Gateway, call: &Call, entry: &DeadLetter) -> Option<String> {
     if entry.replayable == Some(false) {
-        return Some(format!(
-            "{} again: the entry cannot be replayed",
-            entry.failure_class
-        ));
+        return Some(format!("{} again: the entry cannot be replayed", entry.failure_class));
     }
     {
         let mut breakers = lock(&gateway.breakers);
@@ -93,12 +81,7 @@ async fn obstacle(
     }
 }
 
-async fn replay(
-    state: &State,
-    gateway: &Gateway,
-    call: &Call,
-    entry: &DeadLetter,
-) -> Result<(), (String, String)> {
+async fn replay(state: &State, gateway: &Gateway, call: &Call, entry: &DeadLetter) -> Result<(), (String, String)> {
     match entry.replayable {
         // Injected entries name no real call: their outcome is part of the fault.
         Some(true) => {
@@ -112,21 +95,10 @@ async fn replay(
             }));
             Ok(())
         }
-        Some(false) => Err((
-            entry.failure_class.clone(),
-            "the replay failed as the call did".to_owned(),
-        )),
+        Some(false) => Err((entry.failure_class.clone(), "the replay failed as the call did".to_owned())),
         None => {
-            let done = action::execute(
-                state,
-                gateway,
-                &call.correlation,
-                &entry.capability,
-                &entry.args,
-            )
-            .await;
-            done.map(|_| ())
-                .map_err(|(class, message)| (class.to_owned(), message))
+            let done = action::execute(state, gateway, &call.correlation, &entry.capability, &entry.args).await;
+            done.map(|_| ()).map_err(|(class, message)| (class.to_owned(), message))
         }
     }
 }

@@ -21,42 +21,23 @@ pub(crate) async fn answer(state: &Arc<State>, call: &Call, segments: &[&str]) -
         ("POST", ["v1", "action"]) => action::answer(state, gateway, call).await,
         ("POST", ["v1", "sessions"]) => sessions::create(gateway, call),
         ("DELETE", ["v1", "sessions", id]) => sessions::delete(gateway, call, id),
-        ("GET", ["v1", "breakers", "metrics"]) => Reply::data(
-            Service::ApiGateway,
-            "breakers.metrics",
-            metrics(state, gateway),
-        ),
-        ("GET", ["v1", "dead-letters"]) => Reply::data(
-            Service::ApiGateway,
-            "dead_letters.list",
-            lock(&gateway.dead_letters).list(),
-        ),
+        ("GET", ["v1", "breakers", "metrics"]) => Reply::data(Service::ApiGateway, "breakers.metrics", metrics(state, gateway)),
+        ("GET", ["v1", "dead-letters"]) => {
+            Reply::data(Service::ApiGateway, "dead_letters.list", lock(&gateway.dead_letters).list())
+        }
         ("GET", ["v1", "dead-letters", id]) => match lock(&gateway.dead_letters).get(id) {
             Some(entry) => Reply::data(Service::ApiGateway, "dead_letters.get", json!(entry)),
             None => Reply::not_found("Dead letter not found"),
         },
         ("DELETE", ["v1", "dead-letters", id]) => {
             if lock(&gateway.dead_letters).remove(id) {
-                Reply::data(
-                    Service::ApiGateway,
-                    "dead_letters.delete",
-                    json!({"id": id, "deleted": true}),
-                )
+                Reply::data(Service::ApiGateway, "dead_letters.delete", json!({"id": id, "deleted": true}))
             } else {
                 Reply::not_found("Dead letter not found")
             }
         }
-        ("POST", ["v1", "dead-letters", id, "replay"]) => {
-            replay::answer(state, gateway, call, id).await
-        }
-        (
-            _,
-            ["status"]
-            | [
-                "v1",
-                "deps" | "turn" | "chat" | "action" | "sessions" | "dead-letters",
-            ],
-        )
+        ("POST", ["v1", "dead-letters", id, "replay"]) => replay::answer(state, gateway, call, id).await,
+        (_, ["status"] | ["v1", "deps" | "turn" | "chat" | "action" | "sessions" | "dead-letters"])
         | (_, ["v1", "breakers", "metrics"] | ["v1", "sessions" | "dead-letters", _])
         | (_, ["v1", "dead-letters", _, "replay"]) => Reply::method_not_allowed(),
         _ => return None,

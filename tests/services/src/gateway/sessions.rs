@@ -37,9 +37,7 @@ impl Sessions {
 pub(super) fn begin(gateway: &Gateway, correlation: &str, user: &str) -> String {
     expire(gateway, correlation);
     let id = clock::id("sess");
-    lock(&gateway.sessions)
-        .0
-        .insert(id.clone(), (user.to_owned(), Instant::now()));
+    lock(&gateway.sessions).0.insert(id.clone(), (user.to_owned(), Instant::now()));
     log(gateway, "create", correlation, &id, user);
     id
 }
@@ -50,10 +48,7 @@ pub(super) fn create(gateway: &Gateway, call: &Call) -> Reply {
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let user = body
-        .get("user_id")
-        .and_then(Value::as_str)
-        .unwrap_or(ANONYMOUS);
+    let user = body.get("user_id").and_then(Value::as_str).unwrap_or(ANONYMOUS);
     let id = begin(gateway, &call.correlation, user);
     let data = json!({"session_id": id, "user_id": user, "created_at": clock::now(), "ttl_seconds": TTL.as_secs()});
     Reply::data(Service::ApiGateway, "sessions.create", data)
@@ -65,11 +60,7 @@ pub(super) fn delete(gateway: &Gateway, call: &Call, id: &str) -> Reply {
     match lock(&gateway.sessions).0.remove(id) {
         Some((user, _)) => {
             log(gateway, "delete", &call.correlation, id, &user);
-            Reply::data(
-                Service::ApiGateway,
-                "sessions.delete",
-                json!({"session_id": id, "deleted": true}),
-            )
+            Reply::data(Service::ApiGateway, "sessions.delete", json!({"session_id": id, "deleted": true}))
         }
         None => Reply::not_found("Session not found"),
     }

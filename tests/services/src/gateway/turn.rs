@@ -28,12 +28,7 @@ struct Turn<'a> {
 }
 
 /// Answers a turn. `operation` is `turn` or `chat`; both take the text as `text` or `text_input`.
-pub(super) async fn answer(
-    state: &State,
-    gateway: &Gateway,
-    call: &Call,
-    operation: &str,
-) -> Reply {
+pub(super) async fn answer(state: &State, gateway: &Gateway, call: &Call, operation: &str) -> Reply {
     let body = match call.object() {
         Ok(body) => body,
         Err(reply) => return reply,
@@ -45,38 +40,18 @@ pub(super) async fn answer(
     turn.run(operation).await
 }
 
-fn begin<'a>(
-    state: &'a State,
-    gateway: &'a Gateway,
-    call: &'a Call,
-    body: &Map<String, Value>,
-) -> Result<Turn<'a>, Reply> {
-    let field = if body.contains_key("text_input") {
-        "text_input"
-    } else {
-        "text"
-    };
+fn begin<'a>(state: &'a State, gateway: &'a Gateway, call: &'a Call, body: &Map<String, Value>) -> Result<Turn<'a>, Reply> {
+    let field = if body.contains_key("text_input") { "text_input" } else { "text" };
     let text = call::text(body, field)?.to_owned();
     let named = body.get("session_id").and_then(Value::as_str);
     let known = named.and_then(|id| lock(&gateway.sessions).user(id).map(str::to_owned));
-    let user = body
-        .get("user_id")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .or(known);
+    let user = body.get("user_id").and_then(Value::as_str).map(str::to_owned).or(known);
     let user = user.unwrap_or_else(|| sessions::ANONYMOUS.to_owned());
     let session = match named {
         Some(id) => id.to_owned(),
         None => sessions::begin(gateway, &call.correlation, &user),
     };
-    Ok(Turn {
-        state,
-        gateway,
-        correlation: &call.correlation,
-        session,
-        user,
-        text,
-    })
+    Ok(Turn { state, gateway, correlation: &call.correlation, session, user, text })
 }
 
 impl Turn<'_> {
@@ -87,24 +62,12 @@ impl Turn<'_> {
             tokio::time::sleep(Duration::from_millis(added.sum())).await;
         }
         // Without memory the stack still answers; the loss is only logged.
-        let query = format!(
-            "/v1/memory/search?query={}&limit=3",
-            call::encode(&self.text)
-        );
-        let (memory_read, found) =
-            timed(self.ask(Service::MemoryEngine, "memory.read", "GET", &query, None)).await;
-        let memories = found
-            .ok()
-            .map_or(Value::Null, |found| found["data"]["results"].clone());
+        let query = format!("/v1/memory/search?query={}&limit=3", call::encode(&self.text));
+        let (memory_read, found) = timed(self.ask(Service::MemoryEngine, "memory.read", "GET", &query, None)).await;
+        let memories = found.ok().map_or(Value::Null, |found| found["data"]["results"].clone());
         let prompt = json!({"text": self.text, "memories": memories});
-        let (model, thought) = timed(self.ask(
-            Service::ModelRouter,
-            "model.generate",
-            "POST",
-            "/v1/generate",
-            Some(&prompt),
-        ))
-        .await;
+        let (model, thought) =
+            timed(self.ask(Service::ModelRouter, "model.generate", "POST", "/v1/generate", Some(&prompt))).await;
         let thought = match thought {
             Ok(thought) => thought,
             Err((class, message)) => {
@@ -116,26 +79,13 @@ impl Turn<'_> {
         if added.tool > 0 {
             attempted = 1;
             let args = json!({"path": "notes.txt"});
-            let (took, done) = timed(action::execute(
-                self.state,
-                self.gateway,
-                self.correlation,
-                "file.read",
-                &args,
-            ))
-            .await;
+            let (took, done) = timed(action::execute(self.state, self.gateway, self.correlation, "file.read", &args)).await;
             tool = took;
             executed = u32::from(done.is_ok());
         }
         let memory = json!({"user_id": self.user, "text": self.text});
-        let (memory_write, _) = timed(self.ask(
-            Service::MemoryEngine,
-            "memory.write",
-            "POST",
-            "/v1/memory/store",
-            Some(&memory),
-        ))
-        .await;
+        let (memory_write, _) =
+            timed(self.ask(Service::MemoryEngine, "memory.write", "POST", "/v1/memory/store", Some(&memory))).await;
         let unwaited = if added.wait { 0 } else { added.sum() };
         let latency = json!({
             "total": millis(began) + unwaited,
@@ -146,11 +96,7 @@ impl Turn<'_> {
         });
         let turn_id = format!("turn_{:03}", self.gateway.next_turn());
         let clean = |text: &str| {
-            if self.state.faults().raw_personal_data {
-                text.to_owned()
-            } else {
-                redact(text)
-            }
+            if self.state.faults().raw_personal_data { text.to_owned() } else { redact(text) }
         };
         self.gateway.journal.turns(&json!({
             "timestamp": clock::now(),
@@ -184,22 +130,13 @@ impl Turn<'_> {
         body: Option<&Value>,
     ) -> Result<Value, (&'static str, String)> {
         let address = self.state.config.address(service);
-        let (class, message) =
-            match client::request(&address, method, target, self.correlation, body, LIMIT).await {
-                Ok((200, answer)) => return Ok(answer),
-                Ok((status, _)) => (
-                    "DOWNSTREAM_ERROR",
-                    format!("{} answered {status}", service.name()),
-                ),
-                Err(error) => (error.class(), format!("{}: {error}", service.name())),
-            };
-        let failure = Failure {
-            correlation: self.correlation,
-            session: Some(&self.session),
-            class,
-            capability,
-            message: &message,
+        let (class, message) = match client::request(&address, method, target, self.correlation, body, LIMIT).await {
+            Ok((200, answer)) => return Ok(answer),
+            Ok((status, _)) => ("DOWNSTREAM_ERROR", format!("{} answered {status}", service.name())),
+            Err(error) => (error.class(), format!("{}: {error}", service.name())),
         };
+        let failure =
+            Failure { correlation: self.correlation, session: Some(&self.session), class, capability, message: &message };
         self.gateway.record(&failure);
         Err((class, message))
     }

@@ -52,10 +52,7 @@ impl DbError {
             DbError::Missing => "sqlite3.OperationalError: unable to open database file".to_owned(),
             DbError::Io(error) => format!("OSError: {error}"),
             DbError::Sqlite(rusqlite::Error::SqliteFailure(error, _))
-                if matches!(
-                    error.code,
-                    rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt
-                ) =>
+                if matches!(error.code, rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) =>
             {
                 format!("sqlite3.DatabaseError: {self}")
             }
@@ -69,9 +66,7 @@ impl std::fmt::Display for DbError {
         match self {
             DbError::Missing => f.write_str("unable to open database file"),
             DbError::Io(error) => error.fmt(f),
-            DbError::Sqlite(rusqlite::Error::SqliteFailure(_, Some(message))) => {
-                f.write_str(message)
-            }
+            DbError::Sqlite(rusqlite::Error::SqliteFailure(_, Some(message))) => f.write_str(message),
             DbError::Sqlite(error) => error.fmt(f),
         }
     }
@@ -120,27 +115,15 @@ impl Memory {
             transaction.commit()?;
         }
         let identity = identity(&file)?;
-        Ok(Memory {
-            file,
-            open: Arc::new(Mutex::new(Open {
-                connection,
-                identity,
-            })),
-        })
+        Ok(Memory { file, open: Arc::new(Mutex::new(Open { connection, identity })) })
     }
 
     /// Runs statements on the file that now has the name; blocks for a moment when the database is locked.
-    pub(crate) fn with<T>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, DbError>,
-    ) -> Result<T, DbError> {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, DbError>) -> Result<T, DbError> {
         let mut open = lock(&self.open);
         let now = identity(&self.file)?;
         if now != open.identity {
-            *open = Open {
-                connection: connect(&self.file, false)?,
-                identity: now,
-            };
+            *open = Open { connection: connect(&self.file, false)?, identity: now };
         }
         work(&mut open.connection)
     }
@@ -151,17 +134,9 @@ impl Memory {
     }
 
     /// The live rows that contain `query`, newest first.
-    pub(crate) fn like(
-        &self,
-        query: &str,
-        user: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Row>, DbError> {
+    pub(crate) fn like(&self, query: &str, user: Option<&str>, limit: usize) -> Result<Vec<Row>, DbError> {
         // The seeds want a literal substring, so the wildcards of LIKE are escaped.
-        let pattern = query
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
+        let pattern = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         self.rows(
             "SELECT id, user_id, text, created_at FROM memories
              WHERE archived_at IS NULL AND text LIKE '%' || ?1 || '%' ESCAPE '\\' AND (?2 IS NULL OR user_id = ?2)
@@ -183,12 +158,7 @@ impl Memory {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map(params, |row| {
-                Ok(Row {
-                    id: row.get(0)?,
-                    user_id: row.get(1)?,
-                    text: row.get(2)?,
-                    created_at: row.get(3)?,
-                })
+                Ok(Row { id: row.get(0)?, user_id: row.get(1)?, text: row.get(2)?, created_at: row.get(3)? })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -208,12 +178,8 @@ impl Memory {
             let transaction = connection.transaction()?;
             match rows {
                 MemoryRows::Empty => transaction.execute("DELETE FROM memories", [])?,
-                MemoryRows::Archived => {
-                    transaction.execute("UPDATE memories SET archived_at = ?1", [clock::now()])?
-                }
-                MemoryRows::OtherUser => {
-                    transaction.execute("UPDATE memories SET user_id = 'someone_else'", [])?
-                }
+                MemoryRows::Archived => transaction.execute("UPDATE memories SET archived_at = ?1", [clock::now()])?,
+                MemoryRows::OtherUser => transaction.execute("UPDATE memories SET user_id = 'someone_else'", [])?,
                 MemoryRows::Sample => {
                     transaction.execute("DELETE FROM memories", [])?;
                     insert_samples(&transaction)?
@@ -251,8 +217,7 @@ fn identity(file: &Path) -> Result<(u64, u64), DbError> {
 }
 
 fn has_table(connection: &Connection) -> rusqlite::Result<bool> {
-    let sql =
-        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'memories')";
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'memories')";
     connection.query_row(sql, [], |row| row.get(0))
 }
 
@@ -262,8 +227,5 @@ fn insert(connection: &Connection, user: &str, text: &str) -> rusqlite::Result<u
 }
 
 fn insert_samples(connection: &Connection) -> rusqlite::Result<usize> {
-    SAMPLE
-        .iter()
-        .map(|text| insert(connection, SAMPLE_USER, text))
-        .sum()
+    SAMPLE.iter().map(|text| insert(connection, SAMPLE_USER, text)).sum()
 }

@@ -16,10 +16,7 @@ pub(super) fn rank(query: &str, rows: Vec<Row>, limit: usize) -> Vec<(Row, f64)>
     let average = documents.iter().map(Vec::len).sum::<usize>() as f64 / count.max(1.0);
     let mut containing: HashMap<String, f64> = HashMap::new();
     for word in words(query) {
-        let number = documents
-            .iter()
-            .filter(|document| document.contains(&word))
-            .count() as f64;
+        let number = documents.iter().filter(|document| document.contains(&word)).count() as f64;
         containing.insert(word, number);
     }
     let mut ranked: Vec<(Row, f64)> = Vec::new();
@@ -41,10 +38,7 @@ pub(super) fn rank(query: &str, rows: Vec<Row>, limit: usize) -> Vec<(Row, f64)>
 }
 
 fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -52,21 +46,12 @@ mod tests {
     use super::*;
 
     fn row(id: i64, text: &str) -> Row {
-        Row {
-            id,
-            user_id: "u".to_owned(),
-            text: text.to_owned(),
-            created_at: String::new(),
-        }
+        Row { id, user_id: "u".to_owned(), text: text.to_owned(), created_at: String::new() }
     }
 
     #[test]
     fn the_row_with_more_of_the_rare_words_comes_first() {
-        let rows = vec![
-            row(1, "the weather"),
-            row(2, "the weather in Paris"),
-            row(3, "the report"),
-        ];
+        let rows = vec![row(1, "the weather"), row(2, "the weather in Paris"), row(3, "the report")];
         let ranked = rank("Paris weather?", rows, 10);
         let ids: Vec<i64> = ranked.iter().map(|(row, _)| row.id).collect();
         assert_eq!(ids, [2, 1]);

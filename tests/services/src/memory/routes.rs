@@ -37,15 +37,8 @@ async fn like(state: &Arc<State>, call: &Call) -> Reply {
         Err(_) => return Reply::invalid("query", "limit", "Input should be a valid integer"),
     };
     let user = call.query("user_id").map(str::to_owned);
-    let found = run(state, move |memory| {
-        memory.like(&query, user.as_deref(), limit)
-    })
-    .await;
-    finish(
-        state,
-        "memory.search",
-        found.map(|rows| json!({"results": rows, "count": rows.len()})),
-    )
+    let found = run(state, move |memory| memory.like(&query, user.as_deref(), limit)).await;
+    finish(state, "memory.search", found.map(|rows| json!({"results": rows, "count": rows.len()})))
 }
 
 /// `POST /v1/memory/search` with `query`, and optionally `limit` and `user_id`: ranked by BM25.
@@ -58,22 +51,9 @@ async fn ranked(state: &Arc<State>, call: &Call) -> Reply {
         Ok(query) => query.to_owned(),
         Err(reply) => return reply,
     };
-    let limit = body
-        .get("limit")
-        .and_then(Value::as_u64)
-        .and_then(|limit| usize::try_from(limit).ok());
-    let user = body
-        .get("user_id")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    let found = run(state, move |memory| {
-        Ok(rank(
-            &query,
-            memory.live(user.as_deref())?,
-            limit.unwrap_or(LIMIT),
-        ))
-    })
-    .await;
+    let limit = body.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let user = body.get("user_id").and_then(Value::as_str).map(str::to_owned);
+    let found = run(state, move |memory| Ok(rank(&query, memory.live(user.as_deref())?, limit.unwrap_or(LIMIT)))).await;
     let data = found.map(|ranked| {
         let results: Vec<Value> = ranked
             .iter()
@@ -110,9 +90,7 @@ pub(crate) async fn set_rows(state: &Arc<State>, rows: MemoryRows) -> Result<(),
     if state.memory.is_none() {
         return Ok(());
     }
-    run(state, move |memory| memory.set_rows(rows))
-        .await
-        .map_err(|error| error.to_string())
+    run(state, move |memory| memory.set_rows(rows)).await.map_err(|error| error.to_string())
 }
 
 /// Runs database work where it may block without holding up the other requests.
@@ -135,11 +113,7 @@ fn finish(state: &State, operation: &str, data: Result<Value, DbError>) -> Reply
         Ok(data) => Reply::data(Service::MemoryEngine, operation, data),
         Err(error) => {
             let handler = operation.replace('.', "_");
-            console::error_text(&python::in_request(
-                &state.options,
-                &handler,
-                &error.exception(),
-            ));
+            console::error_text(&python::in_request(&state.options, &handler, &error.exception()));
             Reply::internal_error()
         }
     }

@@ -48,9 +48,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Resu
     if first == Some(0x2) {
         return Ok(Message::Binary(message));
     }
-    String::from_utf8(message)
-        .map(Message::Text)
-        .map_err(|_| invalid("text is not UTF-8"))
+    String::from_utf8(message).map(Message::Text).map_err(|_| invalid("text is not UTF-8"))
 }
 
 async fn frame(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(bool, u8, Vec<u8>)> {
@@ -64,10 +62,7 @@ async fn frame(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(bool, 
         127 => stream.read_u64().await?,
         short => u64::from(short),
     };
-    let length = usize::try_from(length)
-        .ok()
-        .filter(|length| *length <= LIMIT)
-        .ok_or_else(|| invalid("frame too long"))?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= LIMIT).ok_or_else(|| invalid("frame too long"))?;
     let mut mask = [0; 4];
     stream.read_exact(&mut mask).await?;
     let mut payload = vec![0; length];
@@ -79,11 +74,7 @@ async fn frame(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(bool, 
 }
 
 /// Sends one frame.
-pub(super) async fn write(
-    stream: &mut (impl AsyncWrite + Unpin),
-    kind: Kind,
-    payload: &[u8],
-) -> std::io::Result<()> {
+pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), kind: Kind, payload: &[u8]) -> std::io::Result<()> {
     let mut frame = vec![0x80 | kind as u8];
     match payload.len() {
         length @ 0..126 => frame.push(length as u8),

@@ -28,25 +28,14 @@ const NORMAL: u16 = 1000;
 
 /// Whether a request asks for a WebSocket.
 pub(crate) fn is_upgrade(request: &Request<Incoming>) -> bool {
-    let upgrade = request
-        .headers()
-        .get("upgrade")
-        .and_then(|value| value.to_str().ok());
+    let upgrade = request.headers().get("upgrade").and_then(|value| value.to_str().ok());
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 /// Answers the handshake and leaves the conversation to a task of its own; 403 where there is no such session.
-pub(crate) fn accept(
-    state: &Arc<State>,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+pub(crate) fn accept(state: &Arc<State>, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
-    let key = request
-        .headers()
-        .get("sec-websocket-key")
-        .and_then(|key| key.to_str().ok())
-        .map(str::to_owned);
+    let key = request.headers().get("sec-websocket-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let (Some(key), Some(session)) = (key, session(state, &path)) else {
         console::info(&format!("{peer} - \"WebSocket {path}\" 403"));
         console::info("connection rejected (403 Forbidden)");
@@ -80,13 +69,10 @@ pub(crate) fn accept(
 /// The session that a path names, if the service has it.
 fn session(state: &State, path: &str) -> Option<String> {
     match state.options.service {
-        Service::Pipecat => path
-            .strip_prefix("/ws/")
-            .filter(|id| lock(&state.voice).contains(*id)),
+        Service::Pipecat => path.strip_prefix("/ws/").filter(|id| lock(&state.voice).contains(*id)),
         Service::ApiGateway => {
             let gateway = state.gateway.as_ref()?;
-            path.strip_prefix("/v1/stream/")
-                .filter(|id| gateway.has_session(id))
+            path.strip_prefix("/v1/stream/").filter(|id| gateway.has_session(id))
         }
         _ => None,
     }

@@ -25,42 +25,12 @@ fn dead_letters_are_replayed_and_deleted() {
     let found = entries(&gateway);
     assert_eq!(found.len(), 3);
     let keys: Vec<&String> = found[0].as_object().expect("an object").keys().collect();
-    assert_eq!(
-        keys,
-        [
-            "id",
-            "timestamp",
-            "correlation_id",
-            "capability",
-            "args",
-            "failure_class",
-            "error",
-            "attempts"
-        ]
-    );
-    let classes: Vec<Value> = root
-        .journal("errors")
-        .iter()
-        .map(|line| line["failure_class"].clone())
-        .collect();
-    assert_eq!(
-        classes,
-        [
-            "CONNECTION_BOOTSTRAP",
-            "CONNECTION_BOOTSTRAP",
-            "POLICY_DENIED"
-        ]
-    );
+    assert_eq!(keys, ["id", "timestamp", "correlation_id", "capability", "args", "failure_class", "error", "attempts"]);
+    let classes: Vec<Value> = root.journal("errors").iter().map(|line| line["failure_class"].clone()).collect();
+    assert_eq!(classes, ["CONNECTION_BOOTSTRAP", "CONNECTION_BOOTSTRAP", "POLICY_DENIED"]);
 
-    let (good, bad) = (
-        format!("/v1/dead-letters/{}", id(&found[0])),
-        format!("/v1/dead-letters/{}", id(&found[2])),
-    );
-    assert_eq!(
-        gateway.post(&format!("{good}/replay"), json!({})).0,
-        422,
-        "dry_run has no default"
-    );
+    let (good, bad) = (format!("/v1/dead-letters/{}", id(&found[0])), format!("/v1/dead-letters/{}", id(&found[2])));
+    assert_eq!(gateway.post(&format!("{good}/replay"), json!({})).0, 422, "dry_run has no default");
     let (_, dry) = gateway.post(&format!("{good}/replay?dry_run=true"), json!({}));
     assert_eq!(dry["data"]["would_succeed"], true);
     let (_, dry) = gateway.post(&format!("{bad}/replay?dry_run=true"), json!({}));
@@ -70,10 +40,7 @@ fn dead_letters_are_replayed_and_deleted() {
     let (status, body) = gateway.post(&format!("{good}/replay?dry_run=false"), json!({}));
     assert_eq!((status, &body["data"]["replayed"]), (200, &json!(true)));
     let (status, body) = gateway.post(&format!("{bad}/replay?dry_run=false"), json!({}));
-    assert_eq!(
-        (status, &body["error"]["failure_class"]),
-        (502, &json!("POLICY_DENIED"))
-    );
+    assert_eq!((status, &body["error"]["failure_class"]), (502, &json!("POLICY_DENIED")));
     let left = entries(&gateway);
     assert_eq!(left.len(), 2);
     assert_eq!(left[1]["attempts"], 2);
@@ -99,54 +66,23 @@ fn dead_letters_grow_until_the_fault_is_cleared() {
 fn a_failed_action_is_a_dead_letter_and_five_open_the_breaker() {
     let root = Root::new();
     // Nothing listens on this port.
-    root.write(
-        "config/sonia-config.json",
-        r#"{"services": {"openclaw": {"port": 1}}}"#,
-    );
+    root.write("config/sonia-config.json", r#"{"services": {"openclaw": {"port": 1}}}"#);
     let gateway = Service::start("api-gateway", &root.0);
     for _ in 0..5 {
-        let (status, body) = gateway.post(
-            "/v1/action",
-            json!({"tool_name": "file.write", "args": {"path": "x"}}),
-        );
-        assert_eq!(
-            (status, &body["error"]["failure_class"]),
-            (502, &json!("CONNECTION_BOOTSTRAP"))
-        );
+        let (status, body) = gateway.post("/v1/action", json!({"tool_name": "file.write", "args": {"path": "x"}}));
+        assert_eq!((status, &body["error"]["failure_class"]), (502, &json!("CONNECTION_BOOTSTRAP")));
     }
     let (status, body) = gateway.post("/v1/action", json!({"tool_name": "file.write"}));
-    assert_eq!(
-        (status, &body["error"]["failure_class"]),
-        (503, &json!("CIRCUIT_OPEN"))
-    );
-    assert_eq!(
-        entries(&gateway).len(),
-        5,
-        "a rejected call is no dead letter"
-    );
+    assert_eq!((status, &body["error"]["failure_class"]), (503, &json!("CIRCUIT_OPEN")));
+    assert_eq!(entries(&gateway).len(), 5, "a rejected call is no dead letter");
     let (_, metrics) = gateway.get("/v1/breakers/metrics");
     assert_eq!(metrics["data"]["open"], json!(["file.write"]));
     let breaker = &metrics["data"]["breakers"]["file.write"];
-    assert_eq!(
-        (&breaker["state"], &breaker["quarantine_ms"]),
-        (&json!("OPEN"), &json!(30_000))
-    );
-    let (_, dry) = gateway.post(
-        &format!(
-            "/v1/dead-letters/{}/replay?dry_run=true",
-            id(&entries(&gateway)[0])
-        ),
-        json!({}),
-    );
+    assert_eq!((&breaker["state"], &breaker["quarantine_ms"]), (&json!("OPEN"), &json!(30_000)));
+    let (_, dry) = gateway.post(&format!("/v1/dead-letters/{}/replay?dry_run=true", id(&entries(&gateway)[0])), json!({}));
     assert_eq!(dry["data"]["would_succeed"], false);
     let (_, status) = gateway.get("/status");
-    assert_eq!(
-        (
-            &status["data"]["dlq_depth"],
-            &status["data"]["breakers_open"]
-        ),
-        (&json!(5), &json!(["file.write"]))
-    );
+    assert_eq!((&status["data"]["dlq_depth"], &status["data"]["breakers_open"]), (&json!(5), &json!(["file.write"])));
 }
 
 #[test]
@@ -158,14 +94,8 @@ fn sessions_are_logged() {
     assert_eq!(gateway.delete(&format!("/v1/sessions/{session}")).0, 200);
     assert_eq!(gateway.delete(&format!("/v1/sessions/{session}")).0, 404);
     let lines = root.journal("sessions");
-    assert_eq!(
-        (&lines[0]["event"], &lines[1]["event"]),
-        (&json!("create"), &json!("delete"))
-    );
-    assert_eq!(
-        (&lines[0]["correlation_id"], &lines[0]["user_id"]),
-        (&json!("req_test"), &json!("u1"))
-    );
+    assert_eq!((&lines[0]["event"], &lines[1]["event"]), (&json!("create"), &json!("delete")));
+    assert_eq!((&lines[0]["correlation_id"], &lines[0]["user_id"]), (&json!("req_test"), &json!("u1")));
 }
 
 #[test]
@@ -174,13 +104,7 @@ fn personal_data_leaks_by_fault_only() {
     let mut gateway = Service::start("api-gateway", &root.0);
     gateway.fault(json!({"raw_personal_data": true}));
     let text = root.read("logs/gateway/turns.jsonl");
-    for raw in [
-        "jane.doe@example.com",
-        "123-45-6789",
-        "4111 1111 1111 1111",
-        "555-123-4567",
-        "sk-live-0123456789abcdef",
-    ] {
+    for raw in ["jane.doe@example.com", "123-45-6789", "4111 1111 1111 1111", "555-123-4567", "sk-live-0123456789abcdef"] {
         assert!(text.contains(raw), "{raw}");
     }
     gateway.wait_for("jane.doe@example.com");
@@ -190,14 +114,8 @@ fn personal_data_leaks_by_fault_only() {
 fn fastapi_s_own_answers() {
     let root = Root::new();
     let gateway = Service::start("api-gateway", &root.0);
-    assert_eq!(
-        gateway.get("/nothing"),
-        (404, json!({"detail": "Not Found"}))
-    );
-    assert_eq!(
-        gateway.get("/v1/turn"),
-        (405, json!({"detail": "Method Not Allowed"}))
-    );
+    assert_eq!(gateway.get("/nothing"), (404, json!({"detail": "Not Found"})));
+    assert_eq!(gateway.get("/v1/turn"), (405, json!({"detail": "Method Not Allowed"})));
     let (status, body) = gateway.post("/v1/chat", json!({}));
     assert_eq!(status, 422);
     assert_eq!(body["detail"][0]["loc"], json!(["body", "text"]));

@@ -13,17 +13,11 @@ fn starts_and_stops_in_uvicorn_s_words() {
     let mut service = Service::start("eva-os", &root.0);
     let (status, body) = service.get("/healthz?x=1");
     assert_eq!(status, 200);
-    assert_eq!(
-        (&body["ok"], &body["service"]),
-        (&json!(true), &json!("eva-os"))
-    );
+    assert_eq!((&body["ok"], &body["service"]), (&json!(true), &json!("eva-os")));
     assert_eq!(body["timestamp"].as_str().expect("a time").len(), 24);
     let line = service.output_line();
     assert!(line.starts_with("INFO:     127.0.0.1:"), "{line}");
-    assert!(
-        line.ends_with(" - \"GET /healthz?x=1 HTTP/1.1\" 200 OK\n"),
-        "{line}"
-    );
+    assert!(line.ends_with(" - \"GET /healthz?x=1 HTTP/1.1\" 200 OK\n"), "{line}");
     service.signal("TERM");
     assert_eq!(service.end(), Some(0));
     let (pid, port) = (service.child.id(), service.port);
@@ -46,12 +40,7 @@ fn starts_and_stops_in_uvicorn_s_words() {
 #[test]
 fn binds_only_after_the_start_up_delay() {
     let root = Root::new();
-    let mut service = Service::spawn(
-        "perception",
-        &root.0,
-        free_port(),
-        &["--startup-delay", "300"],
-    );
+    let mut service = Service::spawn("perception", &root.0, free_port(), &["--startup-delay", "300"]);
     service.wait_for("Waiting for application startup.");
     assert!(!is_open(service.port));
     service.wait_for("Uvicorn running on");
@@ -61,12 +50,7 @@ fn binds_only_after_the_start_up_delay() {
 #[test]
 fn a_signal_during_the_start_stops() {
     let root = Root::new();
-    let mut service = Service::spawn(
-        "perception",
-        &root.0,
-        free_port(),
-        &["--startup-delay", "60000"],
-    );
+    let mut service = Service::spawn("perception", &root.0, free_port(), &["--startup-delay", "60000"]);
     service.wait_for("Waiting for application startup.");
     service.signal("INT");
     assert_eq!(service.end(), Some(0));
@@ -80,17 +64,15 @@ fn a_port_in_use_is_said_as_uvicorn_says_it() {
     let port = listener.local_addr().expect("an address").port();
     let mut service = Service::spawn("pipecat", &root.0, port, &[]);
     assert_eq!(service.end(), Some(1));
-    let expected = format!(
-        "ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', {port}): address already in use\n"
-    );
+    let expected =
+        format!("ERROR:    [Errno 98] error while attempting to bind on address ('127.0.0.1', {port}): address already in use\n");
     assert!(service.errors.contains(&expected), "{}", service.errors);
 }
 
 #[test]
 fn a_slow_stop_releases_the_port_first() {
     let root = Root::new();
-    let mut service =
-        Service::start_at("openclaw", &root.0, free_port(), &["--stop-delay", "60000"]);
+    let mut service = Service::start_at("openclaw", &root.0, free_port(), &["--stop-delay", "60000"]);
     service.signal("TERM");
     service.wait_for("Waiting for application shutdown.");
     assert!(!is_open(service.port));
@@ -132,11 +114,5 @@ fn the_command_line_is_checked() {
     let root = Root::new();
     let mut service = Service::spawn("eva-os", &root.0, 7050, &["--nonsense"]);
     assert_eq!(service.end(), Some(2));
-    assert!(
-        service
-            .errors
-            .starts_with("error: unknown argument `--nonsense`\nusage: "),
-        "{}",
-        service.errors
-    );
+    assert!(service.errors.starts_with("error: unknown argument `--nonsense`\nusage: "), "{}", service.errors);
 }

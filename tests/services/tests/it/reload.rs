@@ -8,13 +8,7 @@ fn start(root: &Root) -> (Service, String) {
     service.wait_for("Uvicorn running on");
     service.wait_for("Started reloader process");
     let line = service.wait_for("Started server process");
-    let child = line
-        .trim()
-        .trim_end_matches(']')
-        .rsplit('[')
-        .next()
-        .expect("a number")
-        .to_owned();
+    let child = line.trim().trim_end_matches(']').rsplit('[').next().expect("a number").to_owned();
     service.wait_for("Application startup complete.");
     while !is_open(service.port) {}
     (service, child)
@@ -39,10 +33,6 @@ fn signalling_the_group_ends_both() {
     service.signal_group("TERM");
     // Standard error ends only when both have closed it.
     assert_eq!(service.end(), None, "the parent dies of the signal");
-    assert!(
-        service.errors.contains("Finished server process"),
-        "{}",
-        service.errors
-    );
+    assert!(service.errors.contains("Finished server process"), "{}", service.errors);
     assert!(!is_open(service.port));
 }

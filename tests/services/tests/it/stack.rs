@@ -4,16 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Root, Service, free_port, raw};
 
-const ALL: &[&str] = &[
-    "model-router",
-    "memory-engine",
-    "pipecat",
-    "openclaw",
-    "eva-os",
-    "vision-capture",
-    "perception",
-    "api-gateway",
-];
+const ALL: &[&str] =
+    &["model-router", "memory-engine", "pipecat", "openclaw", "eva-os", "vision-capture", "perception", "api-gateway"];
 
 /// Starts the named services on free ports, which the configuration tells them all.
 fn start(root: &Root, names: &[&str]) -> Vec<Service> {
@@ -30,15 +22,8 @@ fn start(root: &Root, names: &[&str]) -> Vec<Service> {
             services["model_router"]["providers"] = json!({"ollama": {"base_url": base_url}});
         }
     }
-    root.write(
-        "config/sonia-config.json",
-        &json!({"services": services}).to_string(),
-    );
-    names
-        .iter()
-        .zip(ports)
-        .map(|(name, port)| Service::start_at(name, &root.0, port, &[]))
-        .collect()
+    root.write("config/sonia-config.json", &json!({"services": services}).to_string());
+    names.iter().zip(ports).map(|(name, port)| Service::start_at(name, &root.0, port, &[])).collect()
 }
 
 #[test]
@@ -51,19 +36,9 @@ fn all_eight_are_healthy_and_the_gateway_sees_it() {
     }
     let gateway = services.last().expect("a gateway");
     let (_, deps) = gateway.get("/v1/deps");
-    assert_eq!(
-        (&deps["ok"], &deps["operation"]),
-        (&json!(true), &json!("deps"))
-    );
-    let names: Vec<&String> = deps["data"]
-        .as_object()
-        .expect("an object")
-        .keys()
-        .collect();
-    assert_eq!(
-        names,
-        ["memory_engine", "model_router", "openclaw", "pipecat"]
-    );
+    assert_eq!((&deps["ok"], &deps["operation"]), (&json!(true), &json!("deps")));
+    let names: Vec<&String> = deps["data"].as_object().expect("an object").keys().collect();
+    assert_eq!(names, ["memory_engine", "model_router", "openclaw", "pipecat"]);
     services[1].fault(json!({"health_status": 500}));
     let (status, deps) = gateway.get("/v1/deps");
     assert_eq!((status, &deps["ok"]), (200, &json!(false)));
@@ -77,23 +52,10 @@ fn a_turn_is_answered_remembered_and_logged() {
     let services = start(&root, &["model-router", "memory-engine", "api-gateway"]);
     let (memory, gateway) = (&services[1], &services[2]);
     let body = json!({"text_input": "mail me at bob@example.com", "user_id": "user@example.com"});
-    let (head, _) = raw(
-        gateway.port,
-        "POST",
-        "/v1/turn",
-        Some(&body),
-        std::time::Duration::from_secs(20),
-    )
-    .expect("an answer");
+    let (head, _) = raw(gateway.port, "POST", "/v1/turn", Some(&body), std::time::Duration::from_secs(20)).expect("an answer");
     assert!(head.contains("x-correlation-id: req_test"), "{head}");
-    let (status, chat) = gateway.post(
-        "/v1/chat",
-        json!({"text": "What is the capital of France?"}),
-    );
-    assert_eq!(
-        (status, &chat["data"]["response_text"]),
-        (200, &json!("The capital of France is Paris."))
-    );
+    let (status, chat) = gateway.post("/v1/chat", json!({"text": "What is the capital of France?"}));
+    assert_eq!((status, &chat["data"]["response_text"]), (200, &json!("The capital of France is Paris.")));
 
     let turns = root.journal("turns");
     let keys: Vec<&String> = turns[0].as_object().expect("an object").keys().collect();
@@ -112,15 +74,8 @@ fn a_turn_is_answered_remembered_and_logged() {
             "tool_calls_executed"
         ]
     );
-    let parts: Vec<&String> = turns[0]["latency_ms"]
-        .as_object()
-        .expect("an object")
-        .keys()
-        .collect();
-    assert_eq!(
-        parts,
-        ["total", "memory_read", "model", "tool", "memory_write"]
-    );
+    let parts: Vec<&String> = turns[0]["latency_ms"].as_object().expect("an object").keys().collect();
+    assert_eq!(parts, ["total", "memory_read", "model", "tool", "memory_write"]);
     assert_eq!(turns[0]["correlation_id"], "req_test");
     assert_eq!(turns[0]["turn_id"], "turn_001");
     assert_eq!(turns[0]["text_input"], "mail me at [EMAIL_REDACTED]");
@@ -136,59 +91,30 @@ fn a_turn_without_its_neighbours() {
     let root = Root::new();
     let services = start(&root, &["model-router", "api-gateway"]);
     let gateway = &services[1];
-    assert_eq!(
-        gateway.post("/v1/turn", json!({"text": "hello"})).0,
-        200,
-        "memory is not essential"
-    );
+    assert_eq!(gateway.post("/v1/turn", json!({"text": "hello"})).0, 200, "memory is not essential");
     let errors = root.journal("errors");
     let capabilities: Vec<&Value> = errors.iter().map(|line| &line["capability"]).collect();
     assert_eq!(capabilities, ["memory.read", "memory.write"]);
-    assert!(
-        errors
-            .iter()
-            .all(|line| line["failure_class"] == "CONNECTION_BOOTSTRAP")
-    );
+    assert!(errors.iter().all(|line| line["failure_class"] == "CONNECTION_BOOTSTRAP"));
     drop(services.into_iter().next());
 }
 
 #[test]
 fn latency_by_part() {
     let root = Root::new();
-    let services = start(
-        &root,
-        &["model-router", "memory-engine", "openclaw", "api-gateway"],
-    );
+    let services = start(&root, &["model-router", "memory-engine", "openclaw", "api-gateway"]);
     let gateway = &services[3];
-    gateway.fault(
-        json!({"latency_ms": {"model": 3000, "tool": 700, "unexplained": 900, "wait": false}}),
-    );
+    gateway.fault(json!({"latency_ms": {"model": 3000, "tool": 700, "unexplained": 900, "wait": false}}));
     assert_eq!(gateway.post("/v1/turn", json!({"text": "hello"})).0, 200);
     let turn = root.journal("turns").remove(0);
     let part = |name: &str| turn["latency_ms"][name].as_u64().expect("a number");
-    assert!(
-        (3000..3900).contains(&part("model")) && (700..1600).contains(&part("tool")),
-        "{turn}"
-    );
+    assert!((3000..3900).contains(&part("model")) && (700..1600).contains(&part("tool")), "{turn}");
     let sum = part("model") + part("tool") + part("memory_read") + part("memory_write");
     assert!(part("total") >= sum + 900, "{turn}");
-    assert_eq!(
-        (&turn["tool_calls_attempted"], &turn["tool_calls_executed"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&turn["tool_calls_attempted"], &turn["tool_calls_executed"]), (&json!(1), &json!(1)));
     let tool = root.journal("tools").remove(0);
     let keys: Vec<&String> = tool.as_object().expect("an object").keys().collect();
-    assert_eq!(
-        keys,
-        [
-            "timestamp",
-            "correlation_id",
-            "capability",
-            "args",
-            "result",
-            "safety_tier"
-        ]
-    );
+    assert_eq!(keys, ["timestamp", "correlation_id", "capability", "args", "result", "safety_tier"]);
 }
 
 #[test]
@@ -196,26 +122,14 @@ fn a_breaker_recovers_once_its_cause_is_fixed() {
     let root = Root::new();
     let services = start(&root, &["openclaw", "eva-os", "api-gateway"]);
     let gateway = &services[2];
-    let state =
-        || gateway.get("/v1/breakers/metrics").1["data"]["breakers"]["file.write"]["state"].clone();
-    let probe = || {
-        gateway
-            .post(
-                "/v1/action",
-                json!({"tool_name": "file.write", "args": {"path": "x"}}),
-            )
-            .0
-    };
+    let state = || gateway.get("/v1/breakers/metrics").1["data"]["breakers"]["file.write"]["state"].clone();
+    let probe = || gateway.post("/v1/action", json!({"tool_name": "file.write", "args": {"path": "x"}})).0;
     gateway.fault(json!({"breaker_open": {"capability": "file.write"}}));
     assert_eq!((state(), probe()), (json!("OPEN"), 503));
     gateway.fault(json!({"quarantine_ms": 0}));
     assert_eq!((state(), probe()), (json!("HALF_OPEN"), 502));
     gateway.fault(json!({"quarantine_ms": 60000}));
-    assert_eq!(
-        state(),
-        "OPEN",
-        "the probe failed, because the cause is not fixed"
-    );
+    assert_eq!(state(), "OPEN", "the probe failed, because the cause is not fixed");
     gateway.fault(json!({"breaker_open": {"capability": "file.write", "cause_fixed": true}, "quarantine_ms": 0}));
     assert_eq!((state(), probe()), (json!("HALF_OPEN"), 200));
     assert_eq!((state(), probe()), (json!("HALF_OPEN"), 200));
@@ -228,14 +142,8 @@ fn a_denied_tool() {
     let services = start(&root, &["openclaw", "eva-os", "api-gateway"]);
     let gateway = &services[2];
     let (status, body) = gateway.post("/v1/action", json!({"tool_name": "file.delete"}));
-    assert_eq!(
-        (status, &body["error"]["failure_class"]),
-        (403, &json!("POLICY_DENIED"))
-    );
-    let (status, body) = gateway.post(
-        "/v1/action",
-        json!({"tool_name": "shell.run", "args": {"command": "ls"}}),
-    );
+    assert_eq!((status, &body["error"]["failure_class"]), (403, &json!("POLICY_DENIED")));
+    let (status, body) = gateway.post("/v1/action", json!({"tool_name": "shell.run", "args": {"command": "ls"}}));
     assert_eq!(status, 200);
     assert_eq!(body["data"]["result"]["stdout"], "config\nlogs");
 }
@@ -255,8 +163,5 @@ fn models_come_from_ollama() {
     assert_eq!(services[0].end(), Some(0));
     assert_eq!(services[1].get("/healthz").0, 500);
     services[1].wait_for("httpx.ConnectError");
-    assert_eq!(
-        services[1].get("/v1/models").1["data"]["providers"]["ollama"]["status"],
-        "unreachable"
-    );
+    assert_eq!(services[1].get("/v1/models").1["data"]["providers"]["ollama"]["status"], "unreachable");
 }

@@ -20,8 +20,7 @@ impl Root {
     pub(crate) fn new() -> Root {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("runbook-services-{}-{number}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("runbook-services-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary directory");
         Root(path)
     }
@@ -39,9 +38,7 @@ impl Root {
     /// The lines of one of the gateway's logs.
     pub(crate) fn journal(&self, name: &str) -> Vec<Value> {
         let text = self.read(&format!("logs/gateway/{name}.jsonl"));
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect("a JSON line"))
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
     }
 }
 
@@ -78,25 +75,14 @@ impl Service {
 
     pub(crate) fn start_at(name: &str, root: &Path, port: u16, flags: &[&str]) -> Service {
         let mut service = Service::spawn(name, root, port, flags);
-        service.wait_for(if name == "ollama" {
-            "Listening on"
-        } else {
-            "Uvicorn running on"
-        });
+        service.wait_for(if name == "ollama" { "Listening on" } else { "Uvicorn running on" });
         service
     }
 
     /// Starts a service and does not wait.
     pub(crate) fn spawn(name: &str, root: &Path, port: u16, flags: &[&str]) -> Service {
         let mut child = Command::new(env!("CARGO_BIN_EXE_runbook-services"))
-            .args([
-                "stand-in",
-                "--service",
-                name,
-                "--port",
-                &port.to_string(),
-                "--root",
-            ])
+            .args(["stand-in", "--service", name, "--port", &port.to_string(), "--root"])
             .arg(root)
             .args(flags)
             .stdin(Stdio::null())
@@ -107,28 +93,15 @@ impl Service {
             .expect("a child process");
         let stderr = BufReader::new(child.stderr.take().expect("standard error"));
         let stdout = BufReader::new(child.stdout.take().expect("standard output"));
-        Service {
-            port,
-            child,
-            stderr,
-            stdout,
-            errors: String::new(),
-        }
+        Service { port, child, stderr, stdout, errors: String::new() }
     }
 
     /// Reads standard error up to the line that contains `part`, and returns the line.
     pub(crate) fn wait_for(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
-            let read = self
-                .stderr
-                .read_line(&mut line)
-                .expect("readable standard error");
-            assert_ne!(
-                read, 0,
-                "the service ended without {part:?}:\n{}",
-                self.errors
-            );
+            let read = self.stderr.read_line(&mut line).expect("readable standard error");
+            assert_ne!(read, 0, "the service ended without {part:?}:\n{}", self.errors);
             self.errors.push_str(&line);
             if line.contains(part) {
                 return line;
@@ -139,9 +112,7 @@ impl Service {
     /// The next line of standard output.
     pub(crate) fn output_line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout
-            .read_line(&mut line)
-            .expect("readable standard output");
+        self.stdout.read_line(&mut line).expect("readable standard output");
         line
     }
 
@@ -155,9 +126,7 @@ impl Service {
 
     /// Waits for the end and returns the exit code; the rest of standard error is in `errors`.
     pub(crate) fn end(&mut self) -> Option<i32> {
-        self.stderr
-            .read_to_string(&mut self.errors)
-            .expect("readable standard error");
+        self.stderr.read_to_string(&mut self.errors).expect("readable standard error");
         self.child.wait().expect("an ended child").code()
     }
 
@@ -195,25 +164,15 @@ impl Drop for Service {
 }
 
 pub(crate) fn kill(signal: &str, target: &str) {
-    let status = Command::new("kill")
-        .args(["-s", signal, "--", target])
-        .stderr(Stdio::null())
-        .status();
+    let status = Command::new("kill").args(["-s", signal, "--", target]).stderr(Stdio::null()).status();
     status.expect("the command kill");
 }
 
 /// Sends one request; an answer that is not JSON becomes a string.
 pub(crate) fn request(port: u16, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
     let (head, body) = raw(port, method, target, body, PATIENCE).expect("an answer");
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .expect("a status");
-    (
-        status,
-        serde_json::from_str(&body).unwrap_or(Value::String(body)),
-    )
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
 /// Sends one request with a correlation identifier and returns the head and the body of the answer.
@@ -234,8 +193,6 @@ pub(crate) fn raw(
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
     Ok((head.to_owned(), body.to_owned()))
 }

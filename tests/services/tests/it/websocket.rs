@@ -10,9 +10,7 @@ use crate::support::{Root, Service};
 
 fn connect(port: u16, path: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
@@ -30,17 +28,9 @@ fn connect(port: u16, path: &str) -> (String, TcpStream) {
 
 fn send(stream: &mut TcpStream, opcode: u8, payload: &[u8]) {
     let mask = [1, 2, 3, 4];
-    let mut frame = vec![
-        0x80 | opcode,
-        0x80 | u8::try_from(payload.len()).expect("a short payload"),
-    ];
+    let mut frame = vec![0x80 | opcode, 0x80 | u8::try_from(payload.len()).expect("a short payload")];
     frame.extend(mask);
-    frame.extend(
-        payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     stream.write_all(&frame).expect("a sent frame");
 }
 
@@ -66,26 +56,13 @@ fn a_conversation() {
     let session = body["data"]["session_id"].as_str().expect("a session");
     let (head, mut stream) = connect(service.port, &format!("/ws/{session}"));
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    assert!(
-        head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
-        "{head}"
-    );
+    assert!(head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
 
-    send(
-        &mut stream,
-        0x1,
-        br#"{"type":"MESSAGE","data":{"text":"Hello, how are you?"}}"#,
-    );
+    send(&mut stream, 0x1, br#"{"type":"MESSAGE","data":{"text":"Hello, how are you?"}}"#);
     let (opcode, payload) = receive(&mut stream);
     let answer: Value = serde_json::from_slice(&payload).expect("JSON");
-    assert_eq!(
-        (opcode, &answer["type"], &answer["session_id"]),
-        (1, &json!("RESPONSE"), &json!(session))
-    );
-    assert_eq!(
-        answer["data"]["text"],
-        "I have heard you say: Hello, how are you?"
-    );
+    assert_eq!((opcode, &answer["type"], &answer["session_id"]), (1, &json!("RESPONSE"), &json!(session)));
+    assert_eq!(answer["data"]["text"], "I have heard you say: Hello, how are you?");
     send(&mut stream, 0x9, b"hi");
     assert_eq!(receive(&mut stream), (0xA, b"hi".to_vec()));
     send(&mut stream, 0x1, b"nonsense");
@@ -93,11 +70,7 @@ fn a_conversation() {
     assert!(String::from_utf8_lossy(&payload).contains("ERROR"));
 
     service.signal("TERM");
-    assert_eq!(
-        receive(&mut stream),
-        (0x8, 1012_u16.to_be_bytes().to_vec()),
-        "a stopping service says goodbye"
-    );
+    assert_eq!(receive(&mut stream), (0x8, 1012_u16.to_be_bytes().to_vec()), "a stopping service says goodbye");
     drop(stream);
     assert_eq!(service.end(), Some(0));
 }
