@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use runbook_core::event::Record;
-use runbook_report::{Fanout, JsonlReporter, PlainReporter, ProgressDrawTarget, Reporter, Suspender, TerminalReporter};
+use runbook_report::{
+    Fanout, GithubReporter, JsonlReporter, PlainReporter, ProgressDrawTarget, Reporter, Suspender, TerminalReporter,
+};
 
 use crate::context::Context;
 
@@ -35,6 +37,9 @@ impl Output {
             suspender = view.suspender();
             reporter.push(Box::new(view));
         } else {
+            if context.env.get("GITHUB_ACTIONS").is_some_and(|v| v == "true") {
+                reporter.push(Box::new(GithubReporter::new(std::io::stdout())));
+            }
             reporter.push(Box::new(PlainReporter::new(std::io::stdout(), context.out, level)));
         }
         Arc::new(Output { inner: Mutex::new(Inner { reporter, held: None }), suspender })

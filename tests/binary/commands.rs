@@ -130,6 +130,18 @@ fn quiet_says_only_the_last_line_and_verbose_says_more() {
 }
 
 #[test]
+fn github_gets_folds_and_annotations() {
+    let workspace =
+        Workspace::with("x", "playbook: x\nsteps:\n  - { id: a, command: [\"true\"] }\n  - { id: b, command: [\"false\"] }\n");
+    let mut command = workspace.command(&["play", "x"]);
+    command.env("GITHUB_ACTIONS", "true");
+    let out = crate::harness::finish(command).expect(4);
+    assert_eq!(out.stdout.lines().filter(|l| l.starts_with("::group::")).count(), 2, "{}", out.stdout);
+    assert_eq!(out.stdout.lines().filter(|l| *l == "::endgroup::").count(), 2, "{}", out.stdout);
+    assert!(out.stdout.contains("::error file=playbooks/x.yaml,line=4,col="), "{}", out.stdout);
+}
+
+#[test]
 fn piped_output_has_one_line_per_event_without_colour() {
     let workspace = Workspace::with("x", "playbook: x\nsteps:\n  - { id: a, command: [\"true\"] }\n");
     let out = workspace.run(&["play", "x"]).expect(0);

@@ -15,6 +15,7 @@ XDG_STATE_HOME      where the state folder lies by default: $XDG_STATE_HOME/runb
 NO_COLOR            no colour, if set to anything
 CLICOLOR_FORCE      colour also where the stream is no terminal
 ACCESSIBLE          no redrawing, one line per event (as --plain)
+GITHUB_ACTIONS      folds and annotations between the lines, where the output is no terminal
 CI                  no animation and no questions
 TERM=dumb           no colour and no animation
 ";

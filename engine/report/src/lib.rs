@@ -5,6 +5,7 @@
 
 pub mod code_doc;
 pub mod diagnostic;
+mod github;
 pub mod human;
 mod ink;
 mod jsonl;
@@ -21,6 +22,7 @@ pub mod show;
 mod table;
 mod terminal;
 
+pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
 pub use jsonl::JsonlReporter;
 pub use plain::PlainReporter;
