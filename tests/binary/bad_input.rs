@@ -163,3 +163,12 @@ fn hostile_text_cannot_drive_the_terminal() {
     let out = workspace.run(&["play", "x", "--param", "a=\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}"]).expect(0);
     assert!(!out.stdout.contains('\u{1b}') && !out.stdout.contains('\u{202e}'), "{:?}", out.stdout);
 }
+
+#[test]
+fn a_program_that_is_not_there_leaves_nothing_behind() {
+    let workspace = Workspace::with("x", "playbook: x\nsteps:\n  - { id: a, command: [no-such-program-here] }\n");
+    let out = workspace.run(&["--json", "play", "x"]).expect(4);
+    let finished = out.events().pop().unwrap();
+    assert!(finished["message"].as_str().unwrap().contains("program `no-such-program-here` not found"));
+    assert!(finished["left"].is_null(), "nothing was begun: {finished}");
+}

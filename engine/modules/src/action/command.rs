@@ -159,16 +159,17 @@ mod tests {
         let folder = host.file("sub").canonicalize().unwrap();
         assert_eq!(out.stdout, format!("{}\n1\nin", folder.display()));
         let fault = run(&host, json!({"argv": ["true"], "cwd": "none"})).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.starts_with("there is no folder `")), "{fault:?}");
+        assert!(matches!(&fault, Fault::Refused { message } if message.starts_with("there is no folder `")), "{fault:?}");
     }
 
     #[tokio::test]
-    async fn a_missing_program_is_an_answer() {
+    async fn a_missing_program_is_refused_and_nothing_is_begun() {
         let host = TestHost::new();
         let fault = run(&host, json!({"argv": ["no-such-program-here", "-x"]})).await.unwrap_err();
-        let Fault::Unmet { message, result } = fault else { panic!("{fault:?}") };
-        assert_eq!(message, "program `no-such-program-here` not found");
-        assert_eq!(result["exit_code"], Json::Null);
+        assert_eq!(fault, Fault::refused("program `no-such-program-here` not found"));
+        // Who wanted to look lacks the tool to look with.
+        let fault = Command::observe(&args(json!({"argv": ["no-such-program-here"]})), &host.cx()).await.unwrap_err();
+        assert_eq!(fault, Fault::cannot_tell("program `no-such-program-here` not found"));
         let fault = Command::plan(&args(json!({"argv": ["no-such-program-here"]})), &host.cx()).await.unwrap_err();
         assert_eq!(fault.message(), "program `no-such-program-here` not found");
         // One that is there but cannot be run is not an answer.

@@ -108,10 +108,10 @@ async fn check_ports(entry: &ServiceEntry, own: Option<&Target>) -> Result<(), F
 fn check_program(entry: &ServiceEntry, argv: &[String], cx: &Cx<'_>) -> Result<(), Fault> {
     let folder = entry.folder(cx);
     if !folder.is_dir() {
-        return Err(Fault::unmet(format!("there is no folder `{}` to run `{}` in", folder.display(), entry.id)));
+        return Err(Fault::refused(format!("there is no folder `{}` to run `{}` in", folder.display(), entry.id)));
     }
     if program_for(argv, &folder, &entry.env, cx).is_none() {
-        return Err(Fault::unmet(not_found(argv)));
+        return Err(Fault::refused(not_found(argv)));
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ pub(crate) async fn start(entry: &ServiceEntry, extra: &[Text], change: &Change<
     };
     let pid = match change.spawn(daemon) {
         Ok(spawned) => spawned.pid,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Fault::unmet(not_found(&argv))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(Fault::refused(not_found(&argv))),
         Err(e) => return Err(Fault::cannot_tell(format!("`{}` cannot be started: {e}", entry.id))),
     };
     let record = Record {

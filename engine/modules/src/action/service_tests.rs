@@ -350,11 +350,11 @@ async fn missing_things_are_named() {
     };
     let missing = fault(with(entry(""), json!({"command": ["no-such-program-here"]}))).await;
     assert!(
-        matches!(&missing, Fault::Unmet { message, .. } if message == "program `no-such-program-here` not found"),
+        matches!(&missing, Fault::Refused { message } if message == "program `no-such-program-here` not found"),
         "{missing:?}"
     );
     let missing = fault(with(entry(""), json!({"cwd": "none"}))).await;
-    assert!(matches!(&missing, Fault::Unmet { message, .. } if message.starts_with("there is no folder `")), "{missing:?}");
+    assert!(matches!(&missing, Fault::Refused { message } if message.starts_with("there is no folder `")), "{missing:?}");
     let missing = fault(json!({"id": "web"})).await;
     assert!(
         matches!(&missing, Fault::Invalid { message, .. } if message == "`web` has no `command` in the system"),

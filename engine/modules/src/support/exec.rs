@@ -115,7 +115,7 @@ impl Call<'_> {
     /// Runs it.
     ///
     /// # Errors
-    /// Unmet if there is no such program or folder, or it took too long.
+    /// Refused (or cannot tell, for a look) if there is no such program or folder; unmet if it took too long.
     pub(crate) async fn run(&self, door: Door<'_>) -> Result<Out, Fault> {
         let cx = match door {
             Door::Look(cx) => cx,
@@ -137,7 +137,11 @@ impl Call<'_> {
             }
             Ok(output) => Ok(Out::of(output)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                Err(Fault::unmet_with(not_found(&argv), Out::of(ExecOutput::default())))
+                // Nothing was begun; and who wanted to look lacks the tool to look with.
+                Err(match door {
+                    Door::Look(_) => Fault::cannot_tell(not_found(&argv)),
+                    Door::Change(_) => Fault::refused(not_found(&argv)),
+                })
             }
             Err(e) => Err(Fault::cannot_tell(format!("program `{}` cannot be run: {e}", argv[0]))),
         }
@@ -146,13 +150,13 @@ impl Call<'_> {
     /// What running it would do: nobody knows but its author, so that it would run is all there is to say.
     ///
     /// # Errors
-    /// Unmet if there is no such program or folder now.
+    /// Refused if there is no such program or folder now.
     pub(crate) fn plan(&self, cx: &Cx<'_>, because: &str) -> Result<Forecast, Fault> {
         let exec = self.exec(cx)?;
         check_folder(&exec)?;
         let folder = exec.cwd.clone().unwrap_or_default();
         if program_for(&exec.argv, &folder, &exec.env, cx).is_none() {
-            return Err(Fault::unmet(not_found(&exec.argv)));
+            return Err(Fault::refused(not_found(&exec.argv)));
         }
         Ok(Forecast { argv: exec.argv.clone(), ..Forecast::would(format!("run `{}`", shown(&exec.argv)), because) })
     }
@@ -160,7 +164,7 @@ impl Call<'_> {
 
 fn check_folder(exec: &Exec) -> Result<(), Fault> {
     match &exec.cwd {
-        Some(cwd) if !cwd.is_dir() => Err(Fault::unmet(format!("there is no folder `{}` to run it in", cwd.display()))),
+        Some(cwd) if !cwd.is_dir() => Err(Fault::refused(format!("there is no folder `{}` to run it in", cwd.display()))),
         _ => Ok(()),
     }
 }
