@@ -95,7 +95,7 @@ fn a_lock_is_waited_for_if_asked() {
 #[test]
 fn a_limit_for_the_whole_run_ends_it() {
     let workspace = Workspace::with("slow", SLOW);
-    let out = workspace.run(&["play", "slow", "--timeout", "1s"]).expect(124);
+    let out = workspace.run(&["play", "slow", "--timeout", "3s"]).expect(124);
     assert!(workspace.path("cleaned.txt").exists(), "{}", out.stdout);
 }
 
