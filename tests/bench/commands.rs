@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
         took
     };
     let c_loop = limits::c_spawn_loop(&project);
-    let program = |name: &str, args: &[&str]| installed(name).then(|| wall(&mut project.command(name, args))).unwrap_or(f64::NAN);
+    let program = |name: &str, args: &[&str]| if installed(name) { wall(&mut project.command(name, args)) } else { f64::NAN };
     let [limit, changing, synced, reading, bare_c, dash, bash, make, just] = rounds(
         options.rounds,
         [
