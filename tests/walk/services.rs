@@ -139,6 +139,15 @@ fn all_services_in_dependency_order() {
 }
 
 #[test]
+fn an_external_service_is_never_started_or_stopped() {
+    let walked = Walk::steps("\n  - { id: a, service.start: outside }\n  - { id: b, service.stop: outside }\n")
+        .file("system.yaml", SYSTEM)
+        .go();
+    assert_eq!(walked.steps(), ["a skipped", "b skipped"]);
+    assert!(walked.calls().is_empty());
+}
+
+#[test]
 fn an_external_service_needs_nothing_to_start_it_with() {
     let walked = Walk::steps("\n  - { id: s, service: outside }\n  - note: \"{{ steps.s.ready }}\"\n")
         .file("system.yaml", SYSTEM)

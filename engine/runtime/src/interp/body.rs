@@ -146,6 +146,12 @@ impl Interpreter<'_> {
         };
         let Prepared { call, for_service } = prepared;
         if let Some(of) = &for_service
+            && call.module != "service"
+            && of.entry.field("manager").as_str() == Some("external")
+        {
+            return Pass::skipped(format!("{} is external: it is never started or stopped from here", of.service.id));
+        }
+        if let Some(of) = &for_service
             && call.module != "service.stop"
             && let Some(reason) = self.absent(of, env, path).await
         {
