@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
+pub(crate) mod diag;
 pub(crate) mod diff;
 pub(crate) mod exec;
 pub(crate) mod globs;
