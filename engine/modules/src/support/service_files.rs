@@ -141,12 +141,13 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Reads a record.
+/// Reads a record. An empty one is none: see `write_whole`.
 ///
 /// # Errors
 /// What is wrong with one that is there.
 pub(crate) fn read_record(path: &Path) -> Result<Option<Record>, String> {
     match std::fs::read(path) {
+        Ok(bytes) if bytes.is_empty() => Ok(None),
         Ok(bytes) => {
             let record = serde_json::from_slice(&bytes);
             record.map(Some).map_err(|e| format!("`{}` is not a record of a service: {e}", path.display()))
@@ -156,7 +157,10 @@ pub(crate) fn read_record(path: &Path) -> Result<Option<Record>, String> {
     }
 }
 
-/// Writes a file so that it is either whole or not there, and stays so.
+/// Writes a file so that nobody sees half of it.
+///
+/// Not synced: it speaks of a process, which does not outlive the machine. What a loss of power may leave is an empty file,
+/// which [`read_record`] takes for none and [`read_pid_file`] for no number.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -164,9 +168,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Other tools and other users read it; a temporary file is for its owner alone.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(mode)?;
-    file.as_file().sync_all()?;
     file.persist(path)?;
-    File::open(folder)?.sync_all()
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<bool, Fault> {
@@ -313,6 +316,14 @@ mod tests {
         assert!(files.lock.exists());
         drop(held);
         assert!(!files.lock.exists());
+    }
+
+    #[test]
+    fn an_empty_record_is_none_and_garbage_is_told() {
+        let host = TestHost::new();
+        assert!(read_record(&host.file("none")).unwrap().is_none());
+        assert!(read_record(&host.write("empty", "")).unwrap().is_none());
+        assert!(read_record(&host.write("bad", "{")).unwrap_err().contains("is not a record of a service"));
     }
 
     #[test]

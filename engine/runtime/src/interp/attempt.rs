@@ -25,11 +25,11 @@ pub(crate) struct RetryPlan {
     reading: bool,
 }
 
-/// The pause of a poll that has been going on for so long: a twentieth of it, from 5 ms to 1 s.
+/// The pause of a poll that has been going on for so long: a fortieth of it, from 5 ms to 1 s.
 ///
-/// Waiting costs at most 5 % more than the thing waited for, and a thing that takes long is not asked a thousand times.
+/// Waiting costs at most 2.5 % more than the thing waited for, and a thing that takes long is not asked a thousand times.
 pub(crate) fn polling_pause(elapsed: SignedDuration) -> SignedDuration {
-    SignedDuration::from_millis(((elapsed.as_millis() / 20) as i64).clamp(5, 1000))
+    SignedDuration::from_millis(((elapsed.as_millis() / 40) as i64).clamp(5, 1000))
 }
 
 impl RetryPlan {
@@ -218,9 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn polling_starts_at_once_and_stays_within_a_twentieth() {
+    fn polling_starts_at_once_and_stays_within_a_fortieth() {
         assert_eq!(polling_pause(SignedDuration::ZERO).as_millis(), 5);
-        assert_eq!(polling_pause(SignedDuration::from_millis(1000)).as_millis(), 50);
+        assert_eq!(polling_pause(SignedDuration::from_millis(1000)).as_millis(), 25);
         assert_eq!(polling_pause(SignedDuration::from_mins(5)).as_millis(), 1000);
     }
 
