@@ -9,6 +9,7 @@ pub mod event;
 pub mod exit;
 pub mod expr;
 pub mod inputs;
+pub mod json_path;
 pub mod model;
 pub mod module;
 pub mod node;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::ops::text;
 use super::template::reveal_inside;
 use super::{MAX_TEXT, Scope, functions, shell_quote};
+use crate::json_path::JsonPath;
 use crate::value::{Map, Value, compare, equal, from_json, parse_duration, parse_size, parse_time};
 
 type Result<T> = std::result::Result<T, String>;
@@ -456,10 +457,8 @@ fn filter_items(items: &[Value], args: &[Value], test: Option<&str>, keep: bool,
 }
 
 fn jsonpath(value: &Value, path: &str) -> Result<Value> {
-    use jsonpath_rust::JsonPath;
-    let json = value.to_json();
-    let found = json.query(path).map_err(|e| format!("{path:?} is not a JSONPath: {e}"))?;
-    Ok(Value::list(found.into_iter().map(|v| from_json(v.clone()))))
+    let found = JsonPath::parse(path)?.select(&value.to_json())?;
+    Ok(Value::list(found.into_iter().map(from_json)))
 }
 
 fn percentile(items: &[Value], p: f64) -> Result<Value> {

@@ -12,6 +12,13 @@ pub enum Fault {
         /// The fields that could be filled all the same (a map), or null.
         result: Json,
     },
+    /// The time limit of the step ended it.
+    TimedOut {
+        /// After how long, in plain words.
+        message: String,
+        /// The fields that could be filled until then (a map), or null.
+        result: Json,
+    },
     /// Our side could not look: no permission, a missing tool, a broken probe.
     CannotTell {
         /// What stood in the way, and what to do about it.
@@ -61,6 +68,7 @@ impl Fault {
     pub fn message(&self) -> &str {
         match self {
             Fault::Unmet { message, .. }
+            | Fault::TimedOut { message, .. }
             | Fault::CannotTell { message }
             | Fault::Refused { message }
             | Fault::Invalid { message, .. } => message,

@@ -194,7 +194,7 @@ mod tests {
         let call = args(json!({"argv": ["sh", "-c", "echo before; sleep 1000 & sleep 1000"]}));
         let fault = Command::observe(&call, &cx).await.unwrap_err();
         assert!(started.elapsed() < PATIENCE);
-        let Fault::Unmet { message, result } = fault else { panic!("{fault:?}") };
+        let Fault::TimedOut { message, result } = fault else { panic!("{fault:?}") };
         assert_eq!(message, "timed out after 1s");
         assert_eq!(result["stdout"], "before\n");
     }

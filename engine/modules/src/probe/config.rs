@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use runbook_core::json_path::JsonPath;
 use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::support::blocking::blocking;
-use crate::support::json_path::JsonPath;
 use crate::support::paths::{fault, is_missing, reason, resolve, resource};
 
 pub(crate) struct Config;
@@ -115,7 +115,7 @@ impl Probe for Config {
             )
         })?;
         let query = args.query.clone();
-        let asked = query.as_deref().map(|q| JsonPath::parse("query", q)).transpose()?;
+        let asked = query.as_deref().map(JsonPath::parse).transpose().map_err(|why| Fault::invalid("query", why))?;
         blocking(cx.timeout, move |_| look(&path, format, query, asked.as_ref())).await
     }
 }
@@ -163,7 +163,7 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
         Ok(document) => {
             out.valid = true;
             out.values = match asked {
-                Some(path) => path.select(&document)?,
+                Some(path) => path.select(&document).map_err(Fault::cannot_tell)?,
                 None => vec![document],
             };
             out.count = out.values.len() as u64;

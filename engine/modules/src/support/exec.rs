@@ -115,7 +115,7 @@ impl Call<'_> {
     /// Runs it.
     ///
     /// # Errors
-    /// Refused (or cannot tell, for a look) if there is no such program or folder; unmet if it took too long.
+    /// Refused (or cannot tell, for a look) if there is no such program or folder; timed out if it took too long.
     pub(crate) async fn run(&self, door: Door<'_>) -> Result<Out, Fault> {
         let cx = match door {
             Door::Look(cx) => cx,
@@ -133,7 +133,8 @@ impl Call<'_> {
             Ok(output) if output.timed_out => {
                 let limit = timeout.unwrap_or(output.duration);
                 let limit = format_duration(jiff::SignedDuration::try_from(limit).unwrap_or_default());
-                Err(Fault::unmet_with(format!("timed out after {limit}"), Out::of(output)))
+                let result = serde_json::to_value(Out::of(output)).unwrap_or_default();
+                Err(Fault::TimedOut { message: format!("timed out after {limit}"), result })
             }
             Ok(output) => Ok(Out::of(output)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

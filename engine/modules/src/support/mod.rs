@@ -10,7 +10,6 @@ pub(crate) mod globs;
 pub(crate) mod http_args;
 pub(crate) mod http_client;
 pub(crate) mod identity;
-pub(crate) mod json_path;
 pub(crate) mod lines;
 pub(crate) mod log_scan;
 pub(crate) mod net;

@@ -111,12 +111,9 @@ impl LiveWorld {
         }
         match result {
             Some(Ok(reply)) => Answer::Done { result: from_json(reply.result), changed: reply.changed },
-            Some(Err(Fault::Unmet { message, result })) => {
-                let after = call.timeout.unwrap_or_default();
-                if message.starts_with("timed out after") && entry.declared_effect {
-                    return Answer::TimedOut { after, result: from_json(result) };
-                }
-                Answer::Unmet { message, result: from_json(result) }
+            Some(Err(Fault::Unmet { message, result })) => Answer::Unmet { message, result: from_json(result) },
+            Some(Err(Fault::TimedOut { result, .. })) => {
+                Answer::TimedOut { after: call.timeout.unwrap_or_default(), result: from_json(result) }
             }
             Some(Err(Fault::CannotTell { message })) => Answer::CannotTell { message },
             Some(Err(Fault::Refused { message })) => Answer::Refused { message },

@@ -1,37 +1,46 @@
-//! JSONPath queries: the one place that names the library.
+//! JSONPath queries (RFC 9535): the one place that names the library.
 
 use jsonpath_rust::parser::model::{Filter, FilterAtom, JpQuery, Segment, Selector, Test};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
-use runbook_core::module::Fault;
 use serde_json::Value as Json;
 
 /// A JSONPath that can be asked.
-pub(crate) struct JsonPath(JpQuery);
+#[derive(Debug)]
+pub struct JsonPath(JpQuery);
 
 impl JsonPath {
-    /// Reads a JSONPath argument.
-    pub(crate) fn parse(argument: &str, text: &str) -> Result<JsonPath, Fault> {
-        let query = parse_json_path(text).map_err(|e| {
-            let why = e.to_string();
-            // The first line says where; the rest draws it.
-            Fault::invalid(
-                argument,
-                format!("{text:?} is not a JSONPath such as `$.services[0].port`: {}", why.trim().replace('\n', " ")),
-            )
-        })?;
+    /// Reads a JSONPath.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub fn parse(text: &str) -> Result<JsonPath, String> {
+        let query = parse_json_path(text)
+            .map_err(|e| format!("{text:?} is not a JSONPath such as `$.services[0].port`: {}", cause(&e.to_string())))?;
         if query.segments.iter().any(|s| filters(s).any(nests)) {
             // The library answers these with an empty list, which would make a check pass or fail wrongly.
-            return Err(Fault::invalid(argument, format!("{text:?} has a filter inside a filter, which is not supported")));
+            return Err(format!("{text:?} has a filter inside a filter, which is not supported"));
         }
         Ok(JsonPath(query))
     }
 
     /// Everything in a document that it selects.
-    pub(crate) fn select(&self, document: &Json) -> Result<Vec<Json>, Fault> {
-        let found = js_path_process(&self.0, document)
-            .map_err(|e| Fault::cannot_tell(format!("the JSONPath cannot be followed: {e}")))?;
+    ///
+    /// # Errors
+    /// Why the document cannot be asked.
+    pub fn select(&self, document: &Json) -> Result<Vec<Json>, String> {
+        let found = js_path_process(&self.0, document).map_err(|e| format!("the JSONPath cannot be followed: {e}"))?;
         Ok(found.into_iter().map(|r| r.val().clone()).collect())
+    }
+}
+
+/// What the library found wrong: it draws the place over several lines, with the cause after `=` on the last.
+fn cause(drawn: &str) -> String {
+    let cause = drawn.lines().rev().find_map(|l| l.trim().strip_prefix("= "));
+    let at = drawn.lines().find_map(|l| l.split_once("--> 1:"));
+    match (cause, at) {
+        (Some(cause), Some((_, at))) => format!("{cause} at character {at}"),
+        _ => drawn.trim().replace('\n', " "),
     }
 }
 
@@ -69,7 +78,7 @@ mod tests {
     #[test]
     fn paths_select() {
         let document = json!({ "services": [{ "name": "a", "port": 1 }, { "name": "b", "port": 2 }] });
-        let ask = |p: &str| JsonPath::parse("query", p).unwrap().select(&document).unwrap();
+        let ask = |p: &str| JsonPath::parse(p).expect("a path").select(&document).expect("asked");
         assert_eq!(ask("$.services[*].port"), [json!(1), json!(2)]);
         assert_eq!(ask("$.services[?@.name == 'b'].port"), [json!(2)]);
         assert_eq!(ask("$..name"), [json!("a"), json!("b")]);
@@ -77,9 +86,15 @@ mod tests {
     }
 
     #[test]
+    fn the_cause_is_one_line_with_its_place() {
+        let why = JsonPath::parse("$..[").expect_err("no path");
+        assert_eq!(why, "\"$..[\" is not a JSONPath such as `$.services[0].port`: expected selector at character 5");
+    }
+
+    #[test]
     fn nonsense_and_nested_filters_are_invalid() {
         for bad in ["", "services", "$.", "$[", "$[?@[?@>1]]", "$.a[?(@.x || @.y[?@.z])]", "$..[?!(@[?@.x])]"] {
-            assert!(matches!(JsonPath::parse("query", bad), Err(Fault::Invalid { .. })), "{bad}");
+            assert!(JsonPath::parse(bad).is_err(), "{bad}");
         }
     }
 }
