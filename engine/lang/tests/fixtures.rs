@@ -1,4 +1,4 @@
-//! Every file under `good/` is clean, and every file under `bad/` says exactly what stands in the text beside it.
+//! Every file under `good/` is clean, and every file under `tests/bad/` at the root says exactly what stands in the text beside it.
 //!
 //! `BLESS=1 cargo test -p runbook-lang --test fixtures` rewrites the texts.
 
@@ -11,7 +11,7 @@ use runbook_core::span::SourceMap;
 use runbook_lang::{Checked, MemoryLoader, Options, check_file};
 
 fn folder(name: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     files.retain(|p| p.extension().is_some_and(|e| e == "yaml"));
     files.sort();
@@ -56,7 +56,7 @@ fn text(checked: &Checked) -> String {
 
 #[test]
 fn good_files_are_clean() {
-    for path in folder("good") {
+    for path in folder("tests/good") {
         let checked = check(&path);
         assert_eq!(text(&checked), "", "{}", path.display());
     }
@@ -66,7 +66,7 @@ fn good_files_are_clean() {
 fn bad_files_say_what_is_wrong() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
-    for path in folder("bad") {
+    for path in folder("../../tests/bad") {
         let checked = check(&path);
         let found = text(&checked);
         let beside = path.with_extension("txt");
