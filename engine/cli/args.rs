@@ -87,6 +87,8 @@ pub(crate) enum Command {
     },
     /// Look for mistakes; nothing is run.
     Check(Check),
+    /// Write a new playbook.
+    New(New),
     /// List the modules, or show one.
     Modules {
         /// The module.
@@ -144,6 +146,25 @@ pub(crate) struct Play {
     /// The limit for the whole run, such as 10m.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+}
+
+/// Write a new playbook.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Its name: NAME, or SYSTEM/NAME for `playbooks/SYSTEM/NAME.yaml`.
+    pub(crate) name: String,
+    /// A triage tree.
+    #[arg(long, conflicts_with_all = ["checklist"])]
+    pub(crate) triage: bool,
+    /// A checklist.
+    #[arg(long)]
+    pub(crate) checklist: bool,
+    /// The system whose folder it goes into.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+    /// Print it; write nothing.
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// Look for mistakes.

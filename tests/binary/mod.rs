@@ -6,6 +6,7 @@ mod commands;
 mod generated;
 mod golden;
 mod journals;
+mod new;
 mod signals;
 mod stack;
 mod terminal;

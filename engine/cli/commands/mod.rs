@@ -6,6 +6,7 @@ mod generate;
 mod help;
 mod list;
 mod modules;
+mod new;
 mod play;
 mod runs;
 mod schema;
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
     match command {
         Command::Play(play) => play::play(&context, play),
         Command::List => list::list(&context),
+        Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
         Command::Check(check) => check::check(&context, &check),
         Command::Modules { name } => modules::modules(&context, name.as_deref()),

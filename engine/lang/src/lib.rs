@@ -15,6 +15,7 @@ mod overlay;
 mod scalar;
 pub mod schema;
 mod session;
+pub mod starter;
 mod syntax;
 mod text;
 mod textmap;

@@ -1,0 +1,171 @@
+//! `runbook new NAME`: the first text of a new playbook.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use runbook_core::exit::Exit;
+use runbook_lang::starter::{self, Kind, NewName};
+use runbook_report::human::count;
+
+use super::{complain, say};
+use crate::args::New;
+use crate::context::Context;
+
+pub(crate) fn new(context: &Context, new: &New) -> Exit {
+    let name = match NewName::parse(&new.name, new.system.as_deref()) {
+        Ok(name) => name,
+        Err(bad) => {
+            complain(context, &bad.message, Some(&bad.help));
+            return Exit::Usage;
+        }
+    };
+    let folder = folder(context);
+    let kind = match (new.triage, new.checklist) {
+        (true, _) => Kind::Triage,
+        (_, true) => Kind::Checklist,
+        _ => Kind::Procedure,
+    };
+    let text = starter::starter(kind, &name, schema(&folder, &name).as_deref());
+    if new.print {
+        say(&text);
+        return Exit::Ok;
+    }
+    match write(context, &folder, &name, &text) {
+        Ok(made) => {
+            tell(context, &name, &made);
+            Exit::Ok
+        }
+        Err(Refused { message, help, exit }) => {
+            complain(context, &message, help.as_deref());
+            exit
+        }
+    }
+}
+
+/// Why nothing was written.
+struct Refused {
+    message: String,
+    help: Option<String>,
+    exit: Exit,
+}
+
+/// What was made.
+struct Made {
+    folders: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+/// The playbooks folder, whether it is there or not.
+fn folder(context: &Context) -> PathBuf {
+    match &context.common.playbooks {
+        Some(given) => context.cwd.join(given),
+        None => context.playbooks().unwrap_or_else(|_| context.cwd.join("playbooks")),
+    }
+}
+
+/// The schema that editors are pointed to, as a path from the playbook: the project's `schemas/playbook.schema.json`, if it is there.
+///
+/// Nothing is written for it: a project that wants one says `runbook schema > schemas/playbook.schema.json` once.
+fn schema(folder: &Path, name: &NewName) -> Option<String> {
+    const FILE: &str = "schemas/playbook.schema.json";
+    let root = folder.parent()?;
+    let up = if name.system().is_some() { "../.." } else { ".." };
+    root.join(FILE).is_file().then(|| format!("{up}/{FILE}"))
+}
+
+/// Writes a file of the playbooks folder that is not there yet.
+fn write(context: &Context, folder: &Path, name: &NewName, text: &str) -> Result<Made, Refused> {
+    let mut made = Made { folders: Vec::new(), files: Vec::new() };
+    let inside = name.system().map_or_else(|| folder.to_path_buf(), |system| folder.join(system));
+    // The other ending names the same playbook.
+    let taken = ["yaml", "yml"].map(|ending| inside.join(format!("{}.{ending}", name.name())));
+    if let Some(there) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(exists(context, there, name));
+    }
+    for part in [folder, &inside] {
+        match fs::create_dir(part) {
+            Ok(()) => made.folders.push(part.to_path_buf()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && part.is_dir() => {}
+            Err(error) => {
+                return Err(Refused {
+                    message: format!("the folder {} cannot be made: {}", shown(context, part), cause(&error)),
+                    help: None,
+                    exit: Exit::Internal,
+                });
+            }
+        }
+    }
+    let [path, _] = taken;
+    let written = fs::OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut f| f.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => made.files.push(path),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists(context, &path, name)),
+        Err(error) => {
+            let message = format!("{} cannot be written: {}", shown(context, &path), cause(&error));
+            return Err(Refused { message, help: None, exit: Exit::Internal });
+        }
+    }
+    Ok(made)
+}
+
+fn exists(context: &Context, path: &Path, name: &NewName) -> Refused {
+    Refused {
+        message: format!("{} is there already; nothing was written", shown(context, path)),
+        help: Some(format!("choose another name, or look at it with `runbook show {}`", name.full_name())),
+        exit: Exit::Usage,
+    }
+}
+
+/// A path as people write it here.
+fn shown(context: &Context, path: &Path) -> String {
+    path.strip_prefix(&context.cwd).unwrap_or(path).display().to_string()
+}
+
+/// The system's words for an error, without its number.
+fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Says what was made and what to type next.
+fn tell(context: &Context, name: &NewName, made: &Made) {
+    let shown = |path: &Path| shown(context, path);
+    let full = name.full_name();
+    // The flag is needed again; the variable says it for all commands.
+    let flag = match (&context.common.playbooks, context.env.get("RUNBOOK_PLAYBOOKS")) {
+        (Some(folder), env) if env.is_none_or(|e| Path::new(e) != folder) => format!(" --playbooks {}", folder.display()),
+        _ => String::new(),
+    };
+    let next = [
+        (format!("runbook check {full}{flag}"), "look for mistakes; nothing is run"),
+        (format!("runbook play {full}{flag}"), "run it"),
+        (format!("runbook show {full}{flag}"), "see what it does"),
+    ];
+    if context.common.json {
+        let json = serde_json::json!({
+            "playbook": full,
+            "folders": made.folders.iter().map(|p| shown(p)).collect::<Vec<_>>(),
+            "files": made.files.iter().map(|p| shown(p)).collect::<Vec<_>>(),
+            "next": next.iter().map(|(command, _)| command).collect::<Vec<_>>(),
+        });
+        say(&json.to_string());
+        return;
+    }
+    let mut out = String::new();
+    for folder in &made.folders {
+        out.push_str(&format!("made the folder {}/\n", shown(folder)));
+    }
+    for file in &made.files {
+        let lines = fs::read_to_string(file).map(|t| t.lines().count()).unwrap_or_default();
+        out.push_str(&format!("wrote {} ({})\n", shown(file), count(lines, "line")));
+    }
+    if !context.common.quiet {
+        out.push_str("next:\n");
+        let widest = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+        for (command, what) in next {
+            out.push_str(&format!("  {command:widest$}  {what}\n"));
+        }
+    }
+    say(&runbook_report::sanitize(&out));
+}
