@@ -63,6 +63,10 @@ codes! {
     NotYet = "E0214", "not supported yet", "The language has this word, and this version of the program does not carry it out yet.";
     Conflict = "E0215", "two keys that exclude each other", "The two keys contradict each other or say the same thing twice.";
     RetryRepeats = "E0216", "a retry that could do a change twice", "A step that changes something may have done its work before it failed. Write `idempotent: true` if doing it twice is harmless, or retry a check instead.";
+    UnreachableNode = "E0217", "a node that is never reached", "No answer leads to this node of the tree, so nobody would ever be asked it or find it.";
+    DeadEnd = "E0218", "a question that decides nothing", "None of the question's answers leads anywhere, and nothing uses what was answered. Give an answer a branch, or take the question out.";
+    NoExit = "E0219", "a cycle without an exit", "Once in the cycle, no answer leads out of it. Give one of its questions an answer that does not go back.";
+    CasesMissing = "E0220", "choices without a branch", "Every choice of a question has a case, or the question has `default`. Write `continue` for a choice that needs nothing more.";
     // E03xx: typed text
     BadDuration = "E0301", "not a duration", "A duration is a number with a unit, such as `250ms`, `30s`, `5m`, `1h30m`, `7d` or `2w`.";
     BadSize = "E0302", "not a size", "A size is a number with a unit, such as `512KiB`, `100MB` or `1GiB`.";
@@ -81,6 +85,8 @@ codes! {
     UnknownPlaybook = "E0405", "an unknown playbook", "No playbook of this name is in the playbooks folder.";
     UnknownService = "E0406", "an unknown service", "The system's `services` does not have it.";
     Ambiguous = "E0407", "an ambiguous name", "Several systems have a playbook of this name. Write `system/name`.";
+    UnknownNode = "E0408", "an unknown node", "No question and no leaf of the tree has this id.";
+    UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so the condition never holds.";
     // E05xx: expressions and templates
     ExpressionSyntax = "E0501", "an expression that cannot be read", "The text is not an expression of the language. `=` is not a comparison: write `==`.";
     UnknownFunction = "E0502", "an unknown function, filter or test", "No function, filter or test has this name.";

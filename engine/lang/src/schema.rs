@@ -25,6 +25,11 @@ pub fn system(registry: &Registry) -> Json {
 fn root(registry: &Registry, table: &Table, title: &str) -> Json {
     let mut definitions = Map::new();
     definitions.insert("step".into(), step(registry));
+    definitions.insert(
+        "node".into(),
+        json!({ "description": "A question or a leaf.", "anyOf": [reference("question"), reference("leaf")] }),
+    );
+    definitions.insert("branch".into(), branch());
     for entry in registry.iter() {
         definitions.insert(module_name(&entry.name), module(entry));
     }
@@ -111,8 +116,22 @@ fn shape(shape_of: &Shape) -> Json {
         Shape::ListOf(inner) => json!({ "type": "array", "items": shape(inner) }),
         Shape::MapOf(inner) => json!({ "type": "object", "additionalProperties": shape(inner) }),
         Shape::OneOf(forms) => json!({ "anyOf": forms.iter().map(shape).collect::<Vec<_>>() }),
-        Shape::Tree => json!({ "type": "object" }),
+        Shape::Tree => json!({ "anyOf": [reference("node"), { "type": "array", "minItems": 1, "items": reference("node") }] }),
+        Shape::Branch => reference("branch"),
     }
+}
+
+/// Where an answer of a triage tree leads.
+fn branch() -> Json {
+    json!({
+        "description": "A node, a list of nodes visited in order, `continue` or `{goto: ID}`.",
+        "anyOf": [
+            reference("node"),
+            { "type": "array", "minItems": 1, "items": reference("node") },
+            { "const": "continue" },
+            reference("goto"),
+        ],
+    })
 }
 
 /// A step: the common keys and exactly one body.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
-use runbook_core::model::{Body, System, Unit};
+use runbook_core::model::{System, Unit};
 use runbook_core::module::Registry;
 use runbook_core::node::Node;
-use runbook_core::span::{SourceId, SourceMap, Span};
+use runbook_core::span::{SourceId, SourceMap, Span, Spanned};
 use runbook_core::suggest::nearest;
 
 use crate::allow::Allow;
@@ -18,7 +18,7 @@ use crate::check::{self, Lost, Project};
 use crate::decode::{self, Identity, Reader};
 use crate::load::Options;
 use crate::loader::{Found, Loader, is_yaml};
-use crate::{text, walk, yaml};
+use crate::{text, yaml};
 
 /// A playbook that was read.
 struct Read {
@@ -174,15 +174,7 @@ impl<'a> Session<'a> {
             }
             self.read_one(&found, span);
             let Some(unit) = self.units.get(&found.full_name).cloned() else { continue };
-            let mut names: Vec<(String, Span)> = Vec::new();
-            for list in decode::lists(&unit.playbook) {
-                walk::each_step(list, &mut |step| {
-                    if let Body::Play { name, .. } = &step.body {
-                        names.push((name.value.clone(), name.span));
-                    }
-                });
-            }
-            for (name, span) in names {
+            for Spanned { value: name, span } in decode::plays(&unit.playbook).into_iter().cloned() {
                 let key = (found.full_name.clone(), name.clone());
                 if self.plays.contains_key(&key) {
                     continue;

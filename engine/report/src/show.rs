@@ -51,11 +51,11 @@ pub fn show(unit: &Unit, sources: &SourceMap, registry: &Registry, policy: &Term
         page.heading("When it fails");
         outline.steps(&mut page, &playbook.rescue, "", 2);
     }
-    if let Contents::Triage(triage) = &playbook.contents
-        && let Some(question) = triage.node.get("ask").and_then(|n| n.as_str())
+    if let Contents::Triage(tree) = &playbook.contents
+        && let Some(first) = tree.nodes().first().and_then(|n| n.question())
     {
         page.heading("First question");
-        page.prose(2, Ink::Plain, question);
+        page.prose(2, Ink::Plain, &first.ask.text);
     }
     page.finish()
 }

@@ -5,12 +5,17 @@ mod param;
 mod playbook;
 mod step;
 mod system;
+mod triage;
 
 pub use arg::{Arg, ArgKind, PathPart};
 pub use param::{EnvName, Param, ParamType};
-pub use playbook::{Contents, Link, Lock, Permission, Plan, Playbook, Schedule, Triage, Unit};
+pub use playbook::{Contents, Link, Lock, Permission, Plan, Playbook, Schedule, Unit};
 pub use step::{
     AskBody, Block, Body, Confirm, Each, ExpectMode, Grade, GradeLimits, ModuleCall, Order, Over, Retry, RetryOn, Step,
     StepSeverity, WaitBody,
 };
 pub use system::{Manager, Service, System};
+pub use triage::{
+    AnswerName, Answers, Auto, Branch, Edge, FindingSeverity, GraphNode, Leaf, NodeKind, Remedy, RemedyAction, TreeNode,
+    TreeQuestion, Triage, TriageGraph,
+};

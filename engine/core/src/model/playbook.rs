@@ -5,9 +5,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{Arg, EnvName, Param, Step, System};
+use super::{Arg, EnvName, Param, Step, System, Triage};
 use crate::expr::Template;
-use crate::node::Node;
 use crate::span::{SourceId, SourceMap, Span, Spanned};
 
 /// One playbook.
@@ -74,13 +73,6 @@ pub enum Contents {
     Checks(Vec<Step>),
     /// A triage tree.
     Triage(Triage),
-}
-
-/// A triage tree, kept as its node until trees are walked.
-#[derive(Clone, Debug)]
-pub struct Triage {
-    /// The tree as written.
-    pub node: Node,
 }
 
 /// A link for people.

@@ -88,7 +88,7 @@ pub(crate) fn report(cycle: &[(usize, Span)], name: &dyn Fn(usize) -> String, ve
 pub(crate) fn play_cycles(units: &IndexMap<String, Unit>, plays: &IndexMap<(String, String), String>, out: &mut Diagnostics) {
     let mut edges: Edges = vec![Vec::new(); units.len()];
     for (from, (full, unit)) in units.iter().enumerate() {
-        for list in decode::lists(&unit.playbook) {
+        for list in decode::walked(&unit.playbook) {
             walk::each_step(list, &mut |step| {
                 if let Body::Play { name, .. } = &step.body
                     && let Some(to) = plays.get(&(full.clone(), name.value.clone())).and_then(|f| units.get_index_of(f))

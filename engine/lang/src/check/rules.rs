@@ -3,7 +3,7 @@
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::inputs;
-use runbook_core::model::{Arg, Body, Contents, Step};
+use runbook_core::model::{Arg, Body, Step};
 use runbook_core::module::{Effect, Entry, Kind};
 use runbook_core::span::{Span, Spanned};
 use runbook_core::suggest::nearest;
@@ -179,12 +179,9 @@ impl<'a> Checker<'a, '_> {
         }
         let full = self.project.plays.get(&(from.to_owned(), name.to_owned()))?;
         let unit = self.project.units.get(full)?;
-        if matches!(unit.playbook.contents, Contents::Triage(_)) {
-            return None;
-        }
         let entry = |name: &str| self.project.registry.get(name).map(|e| &**e);
         let mut deeper = None;
-        for list in decode::lists(&unit.playbook) {
+        for list in decode::walked(&unit.playbook) {
             let mut played = |name: &str| {
                 deeper = self.change_in(name, full, depth + 1);
                 deeper.is_some()

@@ -44,7 +44,7 @@ impl Reader<'_> {
         })
     }
 
-    fn play_name(&mut self, node: &Node) -> Option<Spanned<String>> {
+    pub(crate) fn play_name(&mut self, node: &Node) -> Option<Spanned<String>> {
         if node.as_map().is_some() {
             self.out.push(
                 Diagnostic::error(Code::WrongType, node.span, "`play` takes a playbook's name, found a map")

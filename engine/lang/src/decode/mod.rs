@@ -12,10 +12,11 @@ mod shell;
 mod step;
 mod system;
 mod timing;
+mod triage;
 
 pub(crate) use fields::Fields;
 pub(crate) use names::ROOTS;
 pub(crate) use param::{regex_cause, regex_help};
-pub(crate) use playbook::{Identity, lists, playbook};
+pub(crate) use playbook::{Identity, lists, playbook, plays, walked};
 pub(crate) use reader::Reader;
 pub(crate) use system::system;

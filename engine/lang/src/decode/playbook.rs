@@ -2,15 +2,17 @@
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
-use runbook_core::model::{Contents, Lock, Permission, Playbook, Schedule, Triage};
+use runbook_core::model::{Body, Contents, Lock, Permission, Playbook, Remedy, RemedyAction, Schedule, TreeNode};
 use runbook_core::node::{Node, NodeKind, ScalarValue};
 use runbook_core::span::{SourceId, Spanned};
 use runbook_core::suggest::nearest;
 
 use super::names::Naming;
 use super::step::Ground;
+use super::triage::node_ids;
 use super::{Fields, Reader};
 use crate::keys::{LOCK, PLAYBOOK, SCHEDULE, Where};
+use crate::walk;
 
 /// The newest version of the language that this program knows.
 pub(crate) const LANGUAGE: i64 = 1;
@@ -87,17 +89,52 @@ pub(crate) fn playbook(reader: &mut Reader<'_>, node: &Node, identity: Identity)
         permissions: fields.get("permissions").and_then(|n| reader.permissions(n)),
         on: reader.host(fields.get("on")),
     };
-    reader.unique_ids(lists(&playbook));
+    let nodes = match &playbook.contents {
+        Contents::Triage(tree) => node_ids(tree),
+        _ => Vec::new(),
+    };
+    reader.unique_ids(nodes, lists(&playbook));
     Some(playbook)
 }
 
-/// The lists of steps of a playbook, in the order in which they run.
+/// The lists of steps of a playbook, in the order in which they run. Of a tree, every list that is written in it.
 pub(crate) fn lists(playbook: &Playbook) -> Vec<&[runbook_core::model::Step]> {
-    let contents: &[_] = match &playbook.contents {
-        Contents::Steps(steps) | Contents::Checks(steps) => steps,
-        Contents::Triage(_) => &[],
-    };
-    vec![&playbook.requires, contents, &playbook.verify, &playbook.rescue, &playbook.always]
+    let mut lists: Vec<&[_]> = vec![&playbook.requires];
+    match &playbook.contents {
+        Contents::Steps(steps) | Contents::Checks(steps) => lists.push(steps),
+        Contents::Triage(tree) => lists.extend(tree.step_lists()),
+    }
+    lists.extend([playbook.verify.as_slice(), &playbook.rescue, &playbook.always]);
+    lists
+}
+
+/// The lists of steps that a run of the playbook may take: all but the remedies of a tree, which never run by themselves.
+pub(crate) fn walked(playbook: &Playbook) -> Vec<&[runbook_core::model::Step]> {
+    let Contents::Triage(tree) = &playbook.contents else { return lists(playbook) };
+    let mut lists: Vec<&[_]> = vec![&playbook.requires];
+    lists.extend(tree.nodes().into_iter().map(TreeNode::checks));
+    lists.extend([playbook.verify.as_slice(), &playbook.rescue, &playbook.always]);
+    lists
+}
+
+/// The names of playbooks that a playbook plays or that its remedies propose, in file order.
+pub(crate) fn plays(playbook: &Playbook) -> Vec<&Spanned<String>> {
+    let mut names = Vec::new();
+    for list in lists(playbook) {
+        walk::each_step(list, &mut |step| {
+            if let Body::Play { name, .. } = &step.body {
+                names.push(name);
+            }
+        });
+    }
+    if let Contents::Triage(tree) = &playbook.contents {
+        for node in tree.nodes() {
+            if let Some(Remedy { action: RemedyAction::Play { name, .. }, .. }) = node.remedy() {
+                names.push(name);
+            }
+        }
+    }
+    names
 }
 
 impl Reader<'_> {
@@ -135,12 +172,7 @@ impl Reader<'_> {
             let one = match key.value.as_str() {
                 "steps" => Contents::Steps(self.steps(node, "steps", Ground::default())),
                 "checks" => Contents::Checks(self.checks(node, "checks", Ground::CHECKLIST)),
-                _ => {
-                    if node.as_map().is_none() {
-                        self.wrong(node, "triage", "a map that begins with a question: `ask: ...`");
-                    }
-                    Contents::Triage(Triage { node: (*node).clone() })
-                }
+                _ => Contents::Triage(self.triage(node)),
             };
             contents.get_or_insert(one);
         }

@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
             NodeKind::Map(entries) => {
                 for (key, value) in entries {
                     match (key.value.as_str(), &value.kind) {
-                        ("id", NodeKind::Scalar(s)) => {
+                        ("id" | "finding", NodeKind::Scalar(s)) => {
                             self.lost.insert(s.text.clone());
                         }
                         ("set" | "vars", NodeKind::Map(names)) => self.lost.extend(names.iter().map(|(n, _)| n.value.clone())),

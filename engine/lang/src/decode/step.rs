@@ -336,22 +336,27 @@ impl Reader<'_> {
         None
     }
 
-    /// Reports ids that are used twice, in all these steps and what is inside them.
-    pub(crate) fn unique_ids<'s>(&mut self, lists: impl IntoIterator<Item = &'s [Step]>) {
-        let mut seen: std::collections::HashMap<&'s str, Span> = std::collections::HashMap::new();
+    /// Reports ids that are used twice: of the nodes of a tree, of all these steps and of what is inside them.
+    pub(crate) fn unique_ids<'s>(&mut self, nodes: Vec<&'s Spanned<String>>, lists: impl IntoIterator<Item = &'s [Step]>) {
+        let help =
+            if nodes.is_empty() { "an id names one step of a playbook" } else { "an id names one node or step of a playbook" };
+        let mut all = nodes;
         for list in lists {
-            crate::walk::each_step(list, &mut |step| {
-                let Some(id) = &step.id else { return };
-                if let Some(first) = seen.get(id.value.as_str()) {
-                    self.out.push(
-                        Diagnostic::error(Code::DuplicateId, id.span, format!("the id `{}` is used twice", id.value))
-                            .also(*first, "first used here")
-                            .help("an id names one step of a playbook"),
-                    );
-                } else {
-                    seen.insert(&id.value, id.span);
-                }
-            });
+            crate::walk::each_step(list, &mut |step| all.extend(&step.id));
+        }
+        // Nodes and steps of a tree are written in turns.
+        all.sort_by_key(|id| (id.span.source, id.span.start));
+        let mut seen: std::collections::HashMap<&'s str, Span> = std::collections::HashMap::new();
+        for id in all {
+            if let Some(first) = seen.get(id.value.as_str()) {
+                self.out.push(
+                    Diagnostic::error(Code::DuplicateId, id.span, format!("the id `{}` is used twice", id.value))
+                        .also(*first, "first used here")
+                        .help(help),
+                );
+            } else {
+                seen.insert(&id.value, id.span);
+            }
         }
     }
 }

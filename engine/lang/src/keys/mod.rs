@@ -4,11 +4,13 @@ mod alias;
 mod playbook;
 mod step;
 mod system;
+mod triage;
 
 pub use alias::{Alias, Where, find as find_alias};
 pub use playbook::{LINK, LOCK, PARAM, PLAYBOOK, SCHEDULE};
 pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
 pub use system::{ESCALATION, SERVICE, STOP, SYSTEM, THRESHOLD};
+pub use triage::{GOTO, LEAF, QUESTION, REMEDY};
 
 /// What is written as a key's value.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +53,10 @@ pub enum Shape {
     MapOf(&'static Shape),
     /// One of several forms.
     OneOf(&'static [Shape]),
-    /// A tree, described elsewhere.
+    /// A node of a triage tree or a list of them.
     Tree,
+    /// Where an answer leads: a node, a list of nodes, `continue` or `{goto: ID}`.
+    Branch,
 }
 
 /// A key.
@@ -109,6 +113,10 @@ pub const TABLES: &[&Table] = &[
     &STOP,
     &THRESHOLD,
     &ESCALATION,
+    &QUESTION,
+    &LEAF,
+    &REMEDY,
+    &GOTO,
 ];
 
 /// The tables that know this key.
@@ -134,7 +142,9 @@ impl Shape {
             Shape::Check => "a check or a list of checks",
             Shape::Templates => "a map such as `{name: value}`",
             Shape::Any => "a value",
-            Shape::Table(_) | Shape::MapOf(_) | Shape::Tree => "a map",
+            Shape::Table(_) | Shape::MapOf(_) => "a map",
+            Shape::Tree => "a question such as `{ask: ...}`, or a list of them",
+            Shape::Branch => "a node, a list of nodes, `continue` or `{goto: ID}`",
             Shape::ListOf(_) => "a list",
             Shape::OneOf(forms) => forms.first().map_or("a value", Shape::wanted),
         }
@@ -172,6 +182,7 @@ mod tests {
                 Where::Playbook => &[&PLAYBOOK],
                 Where::Retry => &[&RETRY],
                 Where::Service => &[&SERVICE],
+                Where::Node => &[&QUESTION, &LEAF],
             };
             assert!(tables.iter().all(|t| t.get(alias.word).is_none()), "{}", alias.word);
         }

@@ -29,7 +29,11 @@ static PLAYBOOK_KEYS: &[Key] = &[
     key("vars", Shape::Templates, "Variables, in order; each may use `params`, the system and those before it."),
     key("requires", Shape::Checks, "Preconditions: all are evaluated, and the run is refused if any fails."),
     key("steps", Shape::Steps, "A procedure: steps that run in file order."),
-    key("triage", Shape::Tree, "A triage tree: questions that lead to findings."),
+    key(
+        "triage",
+        Shape::Tree,
+        "A triage tree: questions that lead to findings. One node, or a list of nodes that are visited in order.",
+    ),
     key("checks", Shape::Checks, "A checklist: every check is evaluated and graded."),
     key("verify", Shape::Checks, "Postconditions: all are evaluated at the end, and the run fails if one does."),
     key("rescue", Shape::Steps, "What to do when the run failed."),
