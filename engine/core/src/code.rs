@@ -99,12 +99,20 @@ codes! {
     BadParam = "E0603", "a parameter's value is wrong", "The value is not of the parameter's type or breaks its rules.";
     UnknownProfile = "E0604", "an unknown profile", "The system file has no profile of this name.";
     UnknownAnswer = "E0605", "an answer that no question asks for", "No `ask`, `manual` or `confirm` has this id.";
+    // E07xx: tests of playbooks
+    NotInResult = "E0701", "a field that the module never returns", "A test scripts what a module would return, or expects of it. This module's result has no such field, or the field never has a value of this kind. `runbook modules NAME` shows what it returns.";
+    RuleAnswersNothing = "E0702", "a world rule that says not what happens", "A rule of a test's world has exactly one of `returns`, `error`, `unknown`, `refused`, `times_out` and `sequence`.";
+    NotExpected = "E0703", "a test's expectation that does not hold", "The playbook did something else than the test expects. The message shows both. Either the playbook has a mistake, or the test has to say what is right now.";
+    UndeclaredCall = "E0704", "a call that no rule of the test's world answers", "A test never touches anything real: every call of a module needs a rule under `world:`. The message holds one that can be pasted.";
+    NotRecorded = "E0705", "a run that differs from what was recorded", "`recorded:` holds the path and the calls of an earlier run. If the change is meant, `runbook test --bless` writes down the new ones; look at the difference first.";
+    NeverEnds = "E0706", "a test that comes to no end", "The playbook makes one call after the other, or waits without end, on the test's virtual clock. Bound the retry, or let the world say at last what is waited for.";
     // W0xxx: warnings
     UnquotedShell = "W0101", "an unquoted value in shell text", "`| unquoted` puts a value into shell text as it is. Whoever controls the value controls the shell.";
     AlwaysTrue = "W0102", "a condition that is always the same", "The condition does not depend on anything, so it always has the same value.";
     RetryNotIdempotent = "W0103", "a change that is retried without being idempotent", "A retry could do it twice. Write `idempotent: true` if that is harmless.";
     AmbiguousScalar = "W0104", "text that other YAML readers take for something else", "YAML 1.1 tools read this as a boolean, number or time. Quote it.";
     Unused = "W0105", "something that is never used", "Nothing refers to it.";
+    UnusedRule = "W0701", "a rule of a test's world that no call used", "The playbook makes no call that fits the rule, or a rule before it answers them all. Take it out, or mend what it matches. With `--strict` it is a failure.";
 }
 
 impl fmt::Display for Code {

@@ -494,6 +494,25 @@ pub enum RunOutcome {
     Interrupted,
 }
 
+impl RunOutcome {
+    /// Every outcome with its word.
+    pub const ALL: &'static [(&'static str, RunOutcome)] = &[
+        ("succeeded", RunOutcome::Succeeded),
+        ("stopped", RunOutcome::Stopped),
+        ("failed", RunOutcome::Failed),
+        ("blocked", RunOutcome::Blocked),
+        ("declined", RunOutcome::Declined),
+        ("needs_input", RunOutcome::NeedsInput),
+        ("parked", RunOutcome::Parked),
+        ("interrupted", RunOutcome::Interrupted),
+    ];
+
+    /// The word, as in the journal.
+    pub fn word(self) -> &'static str {
+        RunOutcome::ALL.iter().find(|(_, o)| *o == self).map_or("failed", |(word, _)| word)
+    }
+}
+
 /// The slowest chain of steps that waited for each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CriticalPath {

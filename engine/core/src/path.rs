@@ -60,10 +60,59 @@ impl StepPath {
         &self.0
     }
 
+    /// The playbook that the step is written in, if it is a played one, and its path there without the items of loops and attempts.
+    pub fn place(&self) -> (Option<&str>, String) {
+        let (unit, rest) = match self.0.rsplit_once('>').and_then(|(_, rest)| rest.split_once(':')) {
+            Some((unit, rest)) => (Some(unit), rest),
+            None => (None, &*self.0),
+        };
+        let mut out = String::with_capacity(rest.len());
+        let mut passing = false;
+        for c in rest.chars() {
+            match c {
+                '@' | '#' => passing = true,
+                '.' | '[' => passing = false,
+                _ => {}
+            }
+            if !passing {
+                out.push(c);
+            }
+        }
+        (unit, out)
+    }
+
+    /// The items of the loops around the step in its own playbook, outermost first, as they were called.
+    pub fn items(&self) -> Vec<String> {
+        let rest = self.0.rsplit('>').next().unwrap_or("");
+        rest.split('@').skip(1).map(|part| part.split(['.', '#']).next().unwrap_or("")).map(unescape).collect()
+    }
+
     /// Whether this path is `other` or lies below it.
     pub fn is_within(&self, other: &StepPath) -> bool {
         self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '>', '#']))
     }
+}
+
+/// An item's key as it was before [`StepPath::item`] wrote out what would be ambiguous.
+fn unescape(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    let mut rest = key;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 3).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        match code {
+            Some(c) => {
+                out.push(c);
+                rest = &rest[at + 3..];
+            }
+            None => {
+                out.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 impl fmt::Display for StepPath {
@@ -84,5 +133,15 @@ mod tests {
         assert!(!StepPath::root().child("steps", 20).is_within(&StepPath::root().child("steps", 2)));
         assert_eq!(path.play("sonia/stop").child("steps", 0).as_str(), "steps[3]@api-gateway.block[1]>sonia/stop:steps[1]");
         assert_eq!(StepPath::root().item("a.b[1]").as_str(), "@a%2Eb%5B1%5D");
+    }
+
+    #[test]
+    fn a_path_tells_its_place_and_its_items() {
+        let path = StepPath::root().child("steps", 2).item("a.b[1]").attempt(2).child("block", 0).item("x");
+        assert_eq!(path.place(), (None, "steps[3].block[1]".to_owned()));
+        assert_eq!(path.items(), ["a.b[1]", "x"]);
+        let played = path.play("sonia/stop").child("steps", 0).item("50%");
+        assert_eq!(played.place(), (Some("sonia/stop"), "steps[1]".to_owned()));
+        assert_eq!(played.items(), ["50%"]);
     }
 }

@@ -96,7 +96,7 @@ impl Reader<'_> {
             self.out.push(unknown(alias.help.to_owned()));
             return;
         }
-        let elsewhere: Vec<&str> = unique(keys::tables_with(&key.value).map(|t| t.name));
+        let elsewhere: Vec<&str> = unique(keys::tables_beside(table, &key.value).map(|t| t.name));
         if !elsewhere.is_empty() {
             self.out.push(
                 Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{}` means nothing in {}", key.value, table.name))

@@ -11,6 +11,7 @@ mod reader;
 mod shell;
 mod step;
 mod system;
+mod test_file;
 mod timing;
 mod triage;
 
@@ -20,3 +21,4 @@ pub(crate) use param::{regex_cause, regex_help};
 pub(crate) use playbook::{Identity, lists, playbook, plays, walked};
 pub(crate) use reader::Reader;
 pub(crate) use system::system;
+pub(crate) use test_file::{Played, plays, test_file};

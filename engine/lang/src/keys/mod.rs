@@ -4,12 +4,14 @@ mod alias;
 mod playbook;
 mod step;
 mod system;
+mod test;
 mod triage;
 
 pub use alias::{Alias, Where, find as find_alias};
 pub use playbook::{LINK, LOCK, PARAM, PLAYBOOK, SCHEDULE};
 pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
 pub use system::{ESCALATION, SERVICE, STOP, SYSTEM, THRESHOLD};
+pub use test::{ANSWER, CALL, EXPECT, INTERRUPT, LISTED, MATCH, RECORDED, RULE, TEST, TEST_FILE, TURN};
 pub use triage::{GOTO, LEAF, QUESTION, REMEDY};
 
 /// What is written as a key's value.
@@ -119,6 +121,17 @@ pub const TABLES: &[&Table] = &[
     &GOTO,
 ];
 
+/// Every table of test files. They stand apart: a key of a test means nothing in a playbook, and the other way round.
+pub const TEST_TABLES: &[&Table] =
+    &[&TEST_FILE, &TEST, &ANSWER, &INTERRUPT, &RULE, &TURN, &EXPECT, &LISTED, &CALL, &MATCH, &RECORDED];
+
+/// The tables of the kind of file that `table` belongs to which know this key.
+pub fn tables_beside(table: &Table, name: &str) -> impl Iterator<Item = &'static Table> {
+    let of_tests = TEST_TABLES.iter().any(|t| t.name == table.name);
+    let tables = if of_tests { TEST_TABLES } else { TABLES };
+    tables.iter().copied().filter(move |t| t.get(name).is_some())
+}
+
 /// The tables that know this key.
 pub fn tables_with(name: &str) -> impl Iterator<Item = &'static Table> {
     TABLES.iter().copied().filter(move |t| t.get(name).is_some())
@@ -165,7 +178,7 @@ mod tests {
 
     #[test]
     fn keys_are_documented_and_unique() {
-        for table in TABLES {
+        for table in TABLES.iter().chain(TEST_TABLES) {
             let mut seen = std::collections::HashSet::new();
             for key in table.keys {
                 assert!(seen.insert(key.name), "{} twice in {}", key.name, table.name);
@@ -183,6 +196,9 @@ mod tests {
                 Where::Retry => &[&RETRY],
                 Where::Service => &[&SERVICE],
                 Where::Node => &[&QUESTION, &LEAF],
+                Where::Test => &[&TEST, &TEST_FILE],
+                Where::Rule => &[&RULE, &TURN],
+                Where::Expect => &[&EXPECT],
             };
             assert!(tables.iter().all(|t| t.get(alias.word).is_none()), "{}", alias.word);
         }

@@ -1,0 +1,153 @@
+//! Steps, as a test names them: by id, by id and item, or by path.
+
+use runbook_core::code::Code;
+use runbook_core::diagnostic::Diagnostic;
+use runbook_core::model::test::StepRef;
+use runbook_core::model::{Body, Step, each_placed};
+use runbook_core::path::StepPath;
+use runbook_core::span::{Span, Spanned};
+use runbook_core::suggest::nearest;
+
+use super::{Played, Tests};
+
+impl<'p> Played<'p> {
+    /// The ids of the steps of the playbook and of those that it plays.
+    pub(super) fn ids(&self) -> Vec<&'p str> {
+        let mut ids = Vec::new();
+        for unit in &self.units {
+            each_placed(&unit.playbook, &mut |p| ids.extend(p.step.id.as_ref().map(|i| i.value.as_str())));
+        }
+        ids
+    }
+
+    /// The steps with this id, the playbook's own first.
+    fn steps(&self, id: &str) -> Vec<&'p Step> {
+        let mut steps: Vec<&'p Step> = Vec::new();
+        for unit in &self.units {
+            each_placed(&unit.playbook, &mut |p| {
+                if p.step.id.as_ref().is_some_and(|i| i.value == id) {
+                    steps.push(p.step);
+                }
+            });
+        }
+        steps
+    }
+
+    /// The step that is named, if only one can be meant.
+    pub(super) fn find(&self, named: &StepRef) -> Option<&'p Step> {
+        match named {
+            StepRef::Id { id, .. } => self.steps(id).first().copied(),
+            StepRef::Path(path) => self.at(path),
+        }
+    }
+
+    /// The step at a path.
+    fn at(&self, path: &str) -> Option<&'p Step> {
+        let path: StepPath = serde_json::from_value(serde_json::Value::from(path)).ok()?;
+        let (unit, place) = path.place();
+        let unit = match unit {
+            Some(name) => self.units.iter().find(|u| u.playbook.full_name == name)?,
+            None => self.units.first()?,
+        };
+        let mut found = None;
+        each_placed(&unit.playbook, &mut |p| {
+            if p.path == place {
+                found = Some(p.step);
+            }
+        });
+        found
+    }
+}
+
+impl Tests<'_, '_, '_> {
+    /// A step that a rule or a call is tied to.
+    pub(super) fn step_ref(&mut self, text: &Spanned<String>, played: Option<&Played<'_>>) -> StepRef {
+        let step = StepRef::read(&text.value);
+        if let Some(played) = played {
+            match &step {
+                StepRef::Id { id, .. } => self.step_id(id, text.span, played),
+                StepRef::Path(path) => self.step_path(path, text.span, played),
+            }
+        }
+        step
+    }
+
+    /// A step's label in a path: as [`Tests::step_ref`], and inside a played playbook behind `>`.
+    pub(super) fn label(&mut self, text: &Spanned<String>, played: Option<&Played<'_>>) {
+        let Some(played) = played else { return };
+        if text.value.contains('[') {
+            self.step_path(&text.value, text.span, played);
+            return;
+        }
+        for part in text.value.split('>') {
+            self.step_id(part.split('@').next().unwrap_or(part), text.span, played);
+        }
+    }
+
+    fn step_id(&mut self, id: &str, span: Span, played: &Played<'_>) {
+        let ids = played.ids();
+        if ids.contains(&id) {
+            return;
+        }
+        let name = played.unit().map(|u| u.playbook.full_name.clone()).unwrap_or_default();
+        let help = match nearest(id, ids.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if ids.is_empty() => "none of its steps has an `id`: give it one, or write its path, such as `steps[2]`".to_owned(),
+            None => format!("the ids are {}; a step without one has a path, such as `steps[2]`", ids.join(", ")),
+        };
+        self.reader
+            .out
+            .push(Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step `{id}`")).help(help));
+    }
+
+    pub(super) fn step_path(&mut self, path: &str, span: Span, played: &Played<'_>) {
+        // `ready[1]` and `present[1]` of a service stand below the step that acts on it.
+        let step = match path.rsplit_once('.') {
+            Some((step, last)) if last.starts_with("ready[") || last.starts_with("present[") => step,
+            _ => path,
+        };
+        if played.at(step).is_some() {
+            return;
+        }
+        let name = played.unit().map(|u| u.playbook.full_name.clone()).unwrap_or_default();
+        self.reader.out.push(
+            Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step at `{path}`"))
+                .help("a path counts from 1: `steps[2]`, `steps[2].block[1]`, `steps[2]@item`; `runbook test -v` shows those of a run"),
+        );
+    }
+
+    /// The module that a step calls; reported if the step calls none, or another than another step of this id.
+    pub(super) fn module_of(&mut self, named: &StepRef, span: Span, played: Option<&Played<'_>>) -> Option<String> {
+        let played = played?;
+        let steps = match named {
+            StepRef::Id { id, .. } => played.steps(id),
+            StepRef::Path(path) => played.at(path).into_iter().collect(),
+        };
+        let mut modules: Vec<&str> = Vec::new();
+        for step in &steps {
+            if let Body::Module(call) = &step.body
+                && !modules.contains(&call.name.value.as_str())
+            {
+                modules.push(&call.name.value);
+            }
+        }
+        match (modules.as_slice(), steps.first()) {
+            ([one], _) => Some((*one).to_owned()),
+            ([], None) => None,
+            ([], Some(step)) => {
+                let message = format!("`{named}` calls no module itself: it is a `{}`", step.body.word());
+                self.reader.out.push(
+                    Diagnostic::error(Code::MissingKey, span, message).help("write `module:` too: which call inside it is meant"),
+                );
+                None
+            }
+            (several, _) => {
+                let message = format!("steps of this id call {}", several.join(" and "));
+                self.reader
+                    .out
+                    .push(Diagnostic::error(Code::MissingKey, span, message).help("write `module:` too: which of them is meant"));
+                None
+            }
+        }
+    }
+}
