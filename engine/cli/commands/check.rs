@@ -19,8 +19,12 @@ pub(crate) fn check(context: &Context, check: &Check) -> Exit {
     match format {
         CheckFormat::Human if report.diagnostics.is_empty() => {
             if !context.common.quiet {
-                let n = report.playbooks.len();
-                say(&format!("{} checked, no mistakes", runbook_report::human::count(n, "playbook")));
+                let count = runbook_report::human::count;
+                let mut what = vec![count(report.playbooks.len(), "playbook")];
+                if report.tests > 0 {
+                    what.push(count(report.tests, "test file"));
+                }
+                say(&format!("{} checked, no mistakes", runbook_report::human::and_list(&what)));
             }
         }
         CheckFormat::Human => say(&diagnostic::human(&report.diagnostics, &report.sources, &context.out)),

@@ -79,9 +79,9 @@ fn json(schema: &serde_json::Value) -> String {
 /// The keys of the language, from the table that the reader and the schemas use too.
 fn language() -> String {
     let mut out = String::from(
-        "# The keys of the language\n\nEvery map of a playbook or system file with its keys. Any other key is a mistake.\n",
+        "# The keys of the language\n\nEvery map of a playbook, system or test file with its keys. Any other key is a mistake.\n",
     );
-    for table in runbook_lang::keys::TABLES {
+    for table in runbook_lang::keys::TABLES.iter().chain(runbook_lang::keys::TEST_TABLES) {
         let mut title = table.name.chars();
         let title: String = title.next().into_iter().flat_map(char::to_uppercase).chain(title).collect();
         out.push_str(&format!("\n## {title}\n\n| key | value | meaning |\n|---|---|---|\n"));

@@ -16,6 +16,7 @@ mod scalar;
 pub mod schema;
 mod session;
 pub mod starter;
+mod suite;
 mod syntax;
 mod text;
 mod textmap;
@@ -25,10 +26,13 @@ mod yaml;
 #[cfg(test)]
 mod load_tests;
 #[cfg(test)]
+mod suite_tests;
+#[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
 
 pub use allow::Allow;
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
-pub use loader::{DiskLoader, Found, Loader, MemoryLoader};
+pub use loader::{DiskLoader, Found, Loader, MemoryLoader, is_test};
+pub use suite::{Suite, load_tests};

@@ -9,8 +9,9 @@ use runbook_core::span::SourceMap;
 use sha2::{Digest, Sha256};
 
 use crate::allow::Allow;
-use crate::loader::Loader;
+use crate::loader::{Loader, is_test};
 use crate::session::Session;
+use crate::suite;
 
 /// What may be chosen about loading.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,8 @@ pub struct Checked {
     pub sources: Arc<SourceMap>,
     /// The full names of the playbooks that were looked at.
     pub playbooks: Vec<String>,
+    /// How many test files were looked at.
+    pub tests: usize,
     /// The comments that silence warnings.
     pub allows: Vec<Allow>,
 }
@@ -81,20 +84,22 @@ pub fn load(loader: &dyn Loader, name: &str, registry: &Registry, options: &Opti
     }
 }
 
-/// Checks playbooks by name or path, with everything they need. With no names, all of them.
+/// Checks playbooks and test files by name or path, with everything they need. With no names, all of them.
 pub fn check_files(loader: &dyn Loader, names: &[String], registry: &Registry, options: &Options) -> Checked {
     let mut session = Session::new(loader, registry, options);
-    let found = if names.is_empty() {
-        session.listing().to_vec()
-    } else {
-        names.iter().filter_map(|name| session.find(name, None)).collect()
-    };
+    let (tests, names): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|n| is_test(n));
+    let all = names.is_empty() && tests.is_empty();
+    let tests = if all { loader.list_tests().unwrap_or_default() } else { tests };
+    let found = if all { session.listing().to_vec() } else { names.iter().filter_map(|name| session.find(name, None)).collect() };
     let playbooks = found.iter().map(|f| f.full_name.clone()).collect();
     for one in found {
         session.read_playbook(one);
     }
-    let diagnostics = session.check();
-    Checked { diagnostics, sources: Arc::new(session.sources), playbooks, allows: session.allows }
+    let files = tests.len();
+    let tests = suite::read(&mut session, &tests);
+    let done = suite::finish(loader, registry, options, session, tests);
+    let sources = Arc::new(done.sources);
+    Checked { diagnostics: done.diagnostics, sources, playbooks, tests: files, allows: done.allows }
 }
 
 /// Checks one playbook by name or path.

@@ -36,6 +36,14 @@ pub trait Loader {
     /// A playbooks folder that is missing or may not be read.
     fn list(&self) -> io::Result<Vec<Found>>;
 
+    /// Every test file, sorted: `tests/*.test.yaml` of the playbooks folder and the folders in it.
+    ///
+    /// # Errors
+    /// A playbooks folder that is missing or may not be read.
+    fn list_tests(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// The playbooks folder, as a path for [`Loader::read`].
     fn folder(&self) -> String;
 
@@ -57,6 +65,18 @@ const MAX_FILES: usize = 20_000;
 /// Whether a path names a YAML file.
 pub(crate) fn is_yaml(path: &str) -> bool {
     [".yaml", ".yml"].iter().any(|end| path.len() > end.len() && path.ends_with(end))
+}
+
+/// Whether a path names a file of tests.
+pub fn is_test(path: &str) -> bool {
+    path.ends_with(".test.yaml") || path.ends_with(".test.yml")
+}
+
+/// Whether a path below the playbooks folder is that of a test file: in a folder `tests`, and nowhere hidden.
+fn is_listed_test(relative: &str) -> bool {
+    let parts: Vec<&str> = relative.split('/').collect();
+    let hidden = parts.iter().any(|p| p.is_empty() || p.starts_with('.'));
+    is_test(relative) && !hidden && parts.len() <= MAX_FOLDERS + 2 && parts[..parts.len() - 1].last() == Some(&"tests")
 }
 
 /// A path below the playbooks folder as a playbook's name; `None` for what is none.
@@ -97,6 +117,26 @@ impl DiskLoader {
     /// The playbooks folder.
     pub fn playbooks(&self) -> &Path {
         &self.playbooks
+    }
+
+    fn walk_tests(&self, folder: &Path, prefix: &str, depth: usize, out: &mut Vec<String>) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let relative = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
+            let path = entry.path();
+            if path.is_dir() {
+                if depth <= MAX_FOLDERS && !name.starts_with('.') && name != "modules" {
+                    self.walk_tests(&path, &relative, depth + 1, out)?;
+                }
+            } else if is_listed_test(&relative)
+                && let Some(path) = path.to_str()
+                && out.len() < MAX_FILES
+            {
+                out.push(path.to_owned());
+            }
+        }
+        Ok(())
     }
 
     fn walk(&self, folder: &Path, prefix: &str, depth: usize, out: &mut Vec<Found>) -> io::Result<()> {
@@ -145,6 +185,13 @@ impl Loader for DiskLoader {
         Ok(out)
     }
 
+    fn list_tests(&self) -> io::Result<Vec<String>> {
+        let mut out = Vec::new();
+        self.walk_tests(&self.playbooks, "", 0, &mut out)?;
+        out.sort();
+        Ok(out)
+    }
+
     fn folder(&self) -> String {
         self.playbooks.to_string_lossy().into_owned()
     }
@@ -186,6 +233,11 @@ impl Loader for MemoryLoader {
         Ok(out)
     }
 
+    fn list_tests(&self) -> io::Result<Vec<String>> {
+        let ours = |path: &&String| path.strip_prefix("playbooks/").is_some_and(is_listed_test);
+        Ok(self.files.keys().filter(ours).cloned().collect())
+    }
+
     fn folder(&self) -> String {
         "playbooks".to_owned()
     }
@@ -202,6 +254,8 @@ mod tests {
             "playbooks/s/b.yml",
             "playbooks/s/system.yaml",
             "playbooks/s/tests/b.test.yaml",
+            "playbooks/s/tests/notes.yaml",
+            "playbooks/s/tests/.hidden.test.yaml",
             "playbooks/modules/m.yaml",
             "playbooks/.hidden.yaml",
             "other/c.yaml",
@@ -217,6 +271,9 @@ mod tests {
         }
         let disk = DiskLoader::around(&temp.path().join("playbooks/s")).expect("a project");
         assert_eq!(names(disk.list().expect("a list")), ["a", "s/b"]);
+        assert_eq!(memory.list_tests().expect("a list"), ["playbooks/s/tests/b.test.yaml"]);
+        let tests = disk.list_tests().expect("a list");
+        assert_eq!(tests.iter().map(|p| disk.shown(p)).collect::<Vec<_>>(), ["playbooks/s/tests/b.test.yaml"]);
         let path = disk.list().expect("a list")[1].path.clone();
         assert_eq!(disk.shown(&path), "playbooks/s/b.yml");
         assert_eq!(disk.read(&path).expect("text"), b"x");

@@ -165,6 +165,19 @@ impl<'a> Session<'a> {
         document.root.filter(|_| !empty).map(|root| (source, root))
     }
 
+    /// Reads a file of tests.
+    pub(crate) fn test_tree(&mut self, path: &str) -> Option<(SourceId, Node)> {
+        let mut out = Diagnostics::default();
+        let tree = self.tree(path, &mut out, None);
+        for diagnostic in out.into_sorted() {
+            self.out.push(match diagnostic.span {
+                Some(span) if diagnostic.code == Code::EmptyFile => crate::suite::empty(span.source),
+                _ => diagnostic,
+            });
+        }
+        tree
+    }
+
     /// Reads a playbook and all that it plays.
     pub(crate) fn read_playbook(&mut self, found: Found) {
         let mut todo = vec![(found, None)];

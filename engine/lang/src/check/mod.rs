@@ -11,6 +11,7 @@ mod rules;
 mod scope;
 mod steps;
 mod system;
+mod test;
 mod ty;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use runbook_core::module::Registry;
 pub(crate) use graph::play_cycles;
 pub(crate) use playbook::playbook;
 pub(crate) use system::system;
+pub(crate) use test::test;
 
 /// Everything that the check of one file may look at.
 pub(crate) struct Project<'a> {

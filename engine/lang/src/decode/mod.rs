@@ -21,4 +21,4 @@ pub(crate) use param::{regex_cause, regex_help};
 pub(crate) use playbook::{Identity, lists, playbook, plays, walked};
 pub(crate) use reader::Reader;
 pub(crate) use system::system;
-pub(crate) use test_file::{Played, plays, test_file};
+pub(crate) use test_file::{Played, answers, test_file, tested};

@@ -151,6 +151,7 @@ aliases! {
         "reason" | "explain" | "help" | "because" | "hint" => "here it is `why:`";
         "level" | "priority" | "kind" => "here it is `severity:`: info, warning or critical";
         "automatic" | "manual" => "here it is `auto:`: always, suggest or never";
+    }
     Test {
         "name" | "title" | "describe" | "desc" | "description" | "case" | "it" => "here it is `test:`, one line that says what it shows";
         "playbook" | "run" | "runbook" | "target" | "plays" => "here it is `play:`, the playbook's name";

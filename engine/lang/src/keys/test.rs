@@ -49,11 +49,7 @@ static TEST_KEYS: &[Key] = &[
         Shape::ListOf(&Shape::Table(&RULE)),
         "What calls of modules come to. The first rule that fits answers; a call that none answers fails the test.",
     ),
-    key(
-        "expect",
-        Shape::Table(&EXPECT),
-        "What must be so afterwards. Without `outcome` and `exit` the run must succeed.",
-    ),
+    key("expect", Shape::Table(&EXPECT), "What must be so afterwards. Without `outcome` and `exit` the run must succeed."),
     key("recorded", Shape::Table(&RECORDED), "What `runbook test --bless` wrote down; `recorded: {}` asks it to begin."),
 ];
 
@@ -129,7 +125,11 @@ static EXPECT_KEYS: &[Key] = &[
         "How the run ends.",
     ),
     key("exit", Shape::Int, "The exit code."),
-    key("message", Shape::OneOf(&[VALUE, Shape::ListOf(&VALUE)]), "Text that the run's last line holds, or a list of such texts."),
+    key(
+        "message",
+        Shape::OneOf(&[VALUE, Shape::ListOf(&VALUE)]),
+        "Text that the run's last line holds, or a list of such texts.",
+    ),
     key(
         "path",
         listed!(Shape::OneOf(&[Shape::Text, Shape::MapOf(&OUTCOME)])),

@@ -48,9 +48,9 @@ impl Matcher {
                 (part, Value::Str(text)) => part.as_str().is_some_and(|part| text.starts_with(part)),
                 _ => false,
             },
-            Matcher::List(wanted) => {
-                value.as_list().is_some_and(|items| items.len() == wanted.len() && wanted.iter().zip(items).all(|(m, v)| m.fits(v)))
-            }
+            Matcher::List(wanted) => value
+                .as_list()
+                .is_some_and(|items| items.len() == wanted.len() && wanted.iter().zip(items).all(|(m, v)| m.fits(v))),
             Matcher::Map(wanted) => {
                 let map = value.as_map();
                 map.is_some_and(|map| wanted.iter().all(|(key, m)| m.fits(map.get(key).unwrap_or(&Value::Null))))

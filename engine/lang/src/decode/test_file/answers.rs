@@ -11,7 +11,11 @@ use super::{Played, Tests, value};
 use crate::keys::ANSWER;
 
 impl Tests<'_, '_, '_> {
-    pub(super) fn answers(&mut self, nodes: [Option<&Node>; 2], played: Option<&Played<'_>>) -> Vec<(Spanned<String>, Vec<TestAnswer>)> {
+    pub(super) fn answers(
+        &mut self,
+        nodes: [Option<&Node>; 2],
+        played: Option<&Played<'_>>,
+    ) -> Vec<(Spanned<String>, Vec<TestAnswer>)> {
         let own = nodes[0].map(|n| n.span);
         let mut out = Vec::new();
         for (id, node) in self.merged(nodes, "answers", "a map such as `{go-on: yes}`") {

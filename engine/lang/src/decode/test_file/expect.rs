@@ -125,9 +125,12 @@ impl Tests<'_, '_, '_> {
             }
         };
         match &node.kind {
-            NodeKind::List(_) => {
-                Some(Listed { span: node.span, exactly: Some(all(self, Some(node), key)), includes: Vec::new(), excludes: Vec::new() })
-            }
+            NodeKind::List(_) => Some(Listed {
+                span: node.span,
+                exactly: Some(all(self, Some(node), key)),
+                includes: Vec::new(),
+                excludes: Vec::new(),
+            }),
             NodeKind::Map(_) => {
                 let fields = self.reader.fields(node, &LISTED, None)?;
                 let includes = all(self, fields.get("includes"), "includes");
@@ -259,8 +262,10 @@ impl Tests<'_, '_, '_> {
             (">", Compare::Gt),
         ];
         let text = node.as_scalar().map(|s| s.text.trim()).unwrap_or_default();
-        let (compare, rest) =
-            SIGNS.iter().find_map(|(sign, c)| text.strip_prefix(sign).map(|rest| (*c, rest.trim()))).unwrap_or((Compare::Eq, text));
+        let (compare, rest) = SIGNS
+            .iter()
+            .find_map(|(sign, c)| text.strip_prefix(sign).map(|rest| (*c, rest.trim())))
+            .unwrap_or((Compare::Eq, text));
         match parse_duration(rest).filter(|_| node.as_str().is_some()) {
             Some(limit) => Some(Spanned::new(DurationBound { compare, limit }, node.span)),
             None if rest == text => {
@@ -269,8 +274,12 @@ impl Tests<'_, '_, '_> {
             }
             None => {
                 self.reader.out.push(
-                    Diagnostic::error(Code::BadDuration, node.span, format!("`duration` takes a duration after `<=`, found `{rest}`"))
-                        .help("write it like `<= 30s`, with a unit"),
+                    Diagnostic::error(
+                        Code::BadDuration,
+                        node.span,
+                        format!("`duration` takes a duration after `<=`, found `{rest}`"),
+                    )
+                    .help("write it like `<= 30s`, with a unit"),
                 );
                 None
             }

@@ -14,7 +14,7 @@ use runbook_core::diagnostic::Diagnostic;
 use runbook_core::inputs;
 use runbook_core::model::Unit;
 use runbook_core::model::test::{Interrupt, PlayTest, Recorded, TestFile, WorldRule};
-use runbook_core::node::Node;
+use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::{SourceId, Span, Spanned};
 use runbook_core::suggest::nearest;
 use runbook_core::value::{Value, parse_time};
@@ -43,7 +43,7 @@ impl<'p> Played<'p> {
 pub(crate) type Find<'p> = &'p dyn Fn(&str, Option<&str>) -> Option<Played<'p>>;
 
 /// What the tests of a file name: `(playbook, its place, profile)`. Nothing is reported.
-pub(crate) fn plays(root: &Node) -> Vec<(String, Span, Option<String>)> {
+pub(crate) fn tested(root: &Node) -> Vec<(String, Span, Option<String>)> {
     let text = |node: &Node, key: &str| node.get(key).filter(|n| n.as_str().is_some()).map(|n| (trimmed(n), n.span));
     let shared = (text(root, "play"), text(root, "profile"));
     let one = |node: &Node| {
@@ -54,6 +54,23 @@ pub(crate) fn plays(root: &Node) -> Vec<(String, Span, Option<String>)> {
         Some(tests) => tests.iter().filter_map(one).collect(),
         None => one(root).into_iter().collect(),
     }
+}
+
+/// The places of the answers of a file. `yes` there means the same to a reader that takes it for a boolean.
+pub(crate) fn answers(root: &Node) -> Vec<Span> {
+    fn scalars(node: &Node, out: &mut Vec<Span>) {
+        match &node.kind {
+            NodeKind::Scalar(_) => out.push(node.span),
+            NodeKind::List(items) => items.iter().for_each(|i| scalars(i, out)),
+            NodeKind::Map(entries) => entries.iter().for_each(|(_, v)| scalars(v, out)),
+        }
+    }
+    let mut out = Vec::new();
+    let tests = root.get("tests").and_then(Node::as_list).unwrap_or_default();
+    for answers in tests.iter().chain([root]).filter_map(|n| n.get("answers")) {
+        scalars(answers, &mut out);
+    }
+    out
 }
 
 fn trimmed(node: &Node) -> String {
@@ -71,7 +88,7 @@ pub(crate) fn test_file(reader: &mut Reader<'_>, root: &Node, file: SourceId, pa
         reader.out.push(Diagnostic::error(Code::WrongType, root.span.at_start(), message).help(help));
         return None;
     }
-    let mut tests = Tests { reader, find, names: Vec::new() };
+    let mut tests = Tests { reader, find, mixed: false, names: Vec::new() };
     // One test needs no list around it.
     if root.get("tests").is_none() && !root.as_map().is_some_and(|m| m.iter().any(|(k, _)| k.value == "tests")) {
         let test = tests.test(root, None)?;
@@ -89,9 +106,9 @@ pub(crate) fn test_file(reader: &mut Reader<'_>, root: &Node, file: SourceId, pa
             );
         }
         Some((_, Some(items))) => {
-            // The file's rules are read for the playbook that is tested first; what only another one knows is looked at with a test's own.
             let first = tests.shared_play(&fields, items);
             out.shared = tests.world(fields.get("world"), first.as_ref());
+            tests.mixed = false;
             let shared = Shared { fields: &fields, rules: &out.shared };
             out.tests = items.iter().filter_map(|node| tests.test(node, Some(&shared))).map(Arc::new).collect();
         }
@@ -109,17 +126,21 @@ struct Shared<'n, 's> {
 pub(super) struct Tests<'t, 'r, 'p> {
     pub(super) reader: &'t mut Reader<'r>,
     find: Find<'p>,
+    /// Whether what is read now is shared by tests of several playbooks.
+    pub(super) mixed: bool,
     /// The names of the tests so far.
     names: Vec<Spanned<String>>,
 }
 
 impl<'p> Tests<'_, '_, 'p> {
     /// The playbook that the file's own rules are about: the file's, else the one that all of its tests name.
-    fn shared_play(&self, fields: &Fields<'_>, items: &[Node]) -> Option<Played<'p>> {
+    fn shared_play(&mut self, fields: &Fields<'_>, items: &[Node]) -> Option<Played<'p>> {
         let profile = fields.get("profile").map(trimmed);
         let mut named: Vec<String> =
             items.iter().filter_map(|t| t.get("play").or_else(|| fields.get("play"))).map(trimmed).collect();
+        named.sort();
         named.dedup();
+        self.mixed = named.len() > 1;
         match named.as_slice() {
             [one] => (self.find)(one, profile.as_deref()),
             _ => None,
@@ -137,7 +158,8 @@ impl<'p> Tests<'_, '_, 'p> {
         let play = either("play").and_then(|n| self.reader.text(n, "play"));
         if play.is_none() && either("play").is_none() {
             self.reader.out.push(
-                Diagnostic::error(Code::MissingKey, fields.head(), "a test needs `play`").help("write `play:` and the playbook's name"),
+                Diagnostic::error(Code::MissingKey, fields.head(), "a test needs `play`")
+                    .help("write `play:` and the playbook's name"),
             );
         }
         let profile = either("profile").and_then(|n| self.reader.text(n, "profile")).map(|p| p.value);
@@ -165,9 +187,9 @@ impl<'p> Tests<'_, '_, 'p> {
     /// A name that another test of the file has could not be picked, and a report could not tell the two apart.
     fn name(&mut self, name: &Spanned<String>) {
         if name.value.contains('\n') {
-            self.reader
-                .out
-                .push(Diagnostic::error(Code::WrongType, name.span, "`test` is one line").help("say it shorter, or use a comment"));
+            self.reader.out.push(
+                Diagnostic::error(Code::WrongType, name.span, "`test` is one line").help("say it shorter, or use a comment"),
+            );
         }
         match self.names.iter().find(|n| n.value == name.value) {
             Some(first) => self.reader.out.push(
@@ -180,7 +202,12 @@ impl<'p> Tests<'_, '_, 'p> {
     }
 
     /// The entries of a test's own map, then those of the file's that it does not have.
-    pub(super) fn merged<'n>(&mut self, nodes: [Option<&'n Node>; 2], key: &str, wanted: &str) -> Vec<(&'n Spanned<String>, &'n Node)> {
+    pub(super) fn merged<'n>(
+        &mut self,
+        nodes: [Option<&'n Node>; 2],
+        key: &str,
+        wanted: &str,
+    ) -> Vec<(&'n Spanned<String>, &'n Node)> {
         let mut out: Vec<(&Spanned<String>, &Node)> = Vec::new();
         for node in nodes {
             for (name, value) in self.reader.entries(node, key, wanted) {

@@ -92,12 +92,12 @@ impl Tests<'_, '_, '_> {
         let name = played.unit().map(|u| u.playbook.full_name.clone()).unwrap_or_default();
         let help = match nearest(id, ids.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if ids.is_empty() => "none of its steps has an `id`: give it one, or write its path, such as `steps[2]`".to_owned(),
+            None if ids.is_empty() => {
+                "none of its steps has an `id`: give it one, or write its path, such as `steps[2]`".to_owned()
+            }
             None => format!("the ids are {}; a step without one has a path, such as `steps[2]`", ids.join(", ")),
         };
-        self.reader
-            .out
-            .push(Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step `{id}`")).help(help));
+        self.reader.out.push(Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step `{id}`")).help(help));
     }
 
     pub(super) fn step_path(&mut self, path: &str, span: Span, played: &Played<'_>) {
@@ -110,10 +110,9 @@ impl Tests<'_, '_, '_> {
             return;
         }
         let name = played.unit().map(|u| u.playbook.full_name.clone()).unwrap_or_default();
-        self.reader.out.push(
-            Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step at `{path}`"))
-                .help("a path counts from 1: `steps[2]`, `steps[2].block[1]`, `steps[2]@item`; `runbook test -v` shows those of a run"),
-        );
+        self.reader.out.push(Diagnostic::error(Code::UnknownStep, span, format!("`{name}` has no step at `{path}`")).help(
+            "a path counts from 1: `steps[2]`, `steps[2].block[1]`, `steps[2]@item`; `runbook test -v` shows those of a run",
+        ));
     }
 
     /// The module that a step calls; reported if the step calls none, or another than another step of this id.

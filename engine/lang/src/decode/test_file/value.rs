@@ -61,7 +61,9 @@ pub(super) fn typed(schema: &Json, value: Value) -> Value {
             _ => None,
         }
         .unwrap_or(value),
-        Value::List(items) if schema["items"].is_object() => Value::list(items.iter().map(|v| typed(&schema["items"], v.clone()))),
+        Value::List(items) if schema["items"].is_object() => {
+            Value::list(items.iter().map(|v| typed(&schema["items"], v.clone())))
+        }
         Value::Map(map) => {
             let inner = |key: &str| match schema["properties"].get(key) {
                 Some(inner) => inner,

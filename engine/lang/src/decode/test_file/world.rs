@@ -47,6 +47,13 @@ impl Tests<'_, '_, '_> {
                 let name = self.reader.text(node, "module")?;
                 self.module(&name)?
             }
+            (None, Some(step)) if self.mixed => {
+                self.reader.out.push(
+                    Diagnostic::error(Code::MissingKey, step.span, "tests of several playbooks share this rule")
+                        .help("write `module:` too: which call of the step is meant"),
+                );
+                return None;
+            }
             (None, Some(step)) => self.module_of(&step.value, step.span, played)?,
             (None, None) => {
                 self.reader.out.push(
@@ -88,7 +95,11 @@ impl Tests<'_, '_, '_> {
             }
         }
         let Some(items) = node.as_list() else {
-            self.reader.wrong(node, "sequence", "a list such as `[{ error: \"connection refused\" }, { returns: { status: 200 } }]`");
+            self.reader.wrong(
+                node,
+                "sequence",
+                "a list such as `[{ error: \"connection refused\" }, { returns: { status: 200 } }]`",
+            );
             return Vec::new();
         };
         if items.is_empty() {
@@ -114,10 +125,9 @@ impl Tests<'_, '_, '_> {
                 // A misspelt key has been reported.
                 let table = if what == "a world rule" { &RULE } else { &TURN };
                 if fields.entries.iter().all(|(k, _)| table.get(&k.value).is_some()) {
-                    self.reader.out.push(
-                        one(fields.head(), format!("{what} says not what the call comes to"))
-                            .help("write `returns: { field: value }`, `error: TEXT`, `unknown: TEXT`, `refused: TEXT` or `times_out: true`"),
-                    );
+                    self.reader.out.push(one(fields.head(), format!("{what} says not what the call comes to")).help(
+                        "write `returns: { field: value }`, `error: TEXT`, `unknown: TEXT`, `refused: TEXT` or `times_out: true`",
+                    ));
                 }
                 return None;
             }
@@ -148,7 +158,8 @@ impl Tests<'_, '_, '_> {
         let changed = fields.get("changed").and_then(|n| self.reader.bool(n, "changed"));
         if let (Some(_), Some((key, _)), false) = (changed, fields.entry("changed"), matches!(answer, TurnAnswer::Returns(_))) {
             self.reader.out.push(
-                Diagnostic::error(Code::NotAllowedHere, key.span, "`changed` means nothing without `returns`").help("leave it out"),
+                Diagnostic::error(Code::NotAllowedHere, key.span, "`changed` means nothing without `returns`")
+                    .help("leave it out"),
             );
         }
         Some(Turn { answer, changed, takes: self.takes(fields.get("takes")) })
