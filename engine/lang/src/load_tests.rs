@@ -5,7 +5,7 @@ use runbook_core::model::{ArgKind, Contents};
 use runbook_core::value::Value;
 
 use crate::testing::{OTHER, SYSTEM, registry};
-use crate::{Failed, Loaded, MemoryLoader, Options, PlaybookKind, check_all, index, load};
+use crate::{Failed, Loaded, MemoryLoader, Options, PlaybookKind, check_all, check_file, index, load};
 
 fn project(files: &[(&str, &str)]) -> MemoryLoader {
     MemoryLoader::new(files.iter().map(|(p, t)| (format!("playbooks/{p}"), t.as_bytes().to_vec())))
@@ -216,4 +216,44 @@ fn long_expressions_cost_no_stack() {
             let _ = (expr.eval(&scope), expr.seen(&scope));
         }
     }
+}
+
+#[test]
+fn a_tree_loads_what_its_remedies_propose_and_its_caller_knows_its_findings() {
+    let tree = "playbook: T\ntriage:\n  ask: Up?\n  no: { finding: down, remedy: { play: fix } }\n";
+    let fix = "playbook: F\nsteps:\n  - play: caller\n";
+    let caller = |finding: &str| {
+        format!("playbook: C\nsteps:\n  - id: t\n    play: tree\n  - note: Down\n    when: \"'{finding}' in steps.t.findings\"\n")
+    };
+    // The remedy leads back to the caller; it never runs by itself, so that is no cycle.
+    let found = caller("down");
+    let loader = project(&[("tree.yaml", tree), ("fix.yaml", fix), ("caller.yaml", &found)]);
+    let units = loaded(&loader, "caller").plan.units;
+    assert_eq!(units.keys().collect::<Vec<_>>(), ["caller", "tree", "fix"]);
+    let other = caller("dwon");
+    let loader = project(&[("tree.yaml", tree), ("fix.yaml", fix), ("caller.yaml", &other)]);
+    let said = check_file(&loader, "caller", &registry(), &Options::default()).diagnostics;
+    assert_eq!(said.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(), ["E0409"]);
+    assert_eq!(said[0].help.as_deref(), Some("did you mean `down`?"));
+}
+
+#[test]
+fn large_trees_are_checked_in_little_time() {
+    let mut list = String::from("playbook: A\ntriage:\n");
+    let mut cases = String::from("playbook: A\ntriage:\n  ask: Which?\n  choices: [\"{{ 1 }}\"]\n  cases:\n");
+    let mut gotos = String::from("playbook: A\ntriage:\n");
+    for i in 0..4_000 {
+        list.push_str(&format!("  - ask: Q\n    id: q{i}\n    when: \"'f{i}' not in findings\"\n    no: {{ finding: f{i} }}\n"));
+        cases.push_str(&format!("    c{i}: {{ finding: f{i}, id: n{i} }}\n"));
+        gotos.push_str(&format!(
+            "  - ask: Q\n    id: q{i}\n    no: {{ goto: x{i} }}\n    yes: {{ goto: q{} }}\n",
+            (i * 7) % 4_000
+        ));
+    }
+    let began = std::time::Instant::now();
+    for text in [list, cases, gotos] {
+        let _ = load(&project(&[("a.yaml", &text)]), "a", &registry(), &Options::default());
+    }
+    // Quadratic work would take minutes here; the bound is wide, so that a busy machine passes.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }

@@ -3,9 +3,9 @@
 //! A tree is written nested. [`TriageGraph`] is the same tree as a flat list of nodes in file order, each with the node that comes after
 //! it: what the checker, the walk, coverage and pictures need. A walk is at one node; the node's answer says to which node it goes next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Arg, Link, Step};
+use super::{Arg, ArgKind, Link, Step};
 use crate::expr::{Expr, Template};
 use crate::span::{Span, Spanned};
 
@@ -277,6 +277,24 @@ impl TreeQuestion {
         }
     }
 
+    /// The texts of its choices, as cases are compared with them; `None` for a yes/no question and where they are made only when the tree
+    /// is walked.
+    pub fn literal_choices(&self) -> Option<Vec<Spanned<String>>> {
+        let Answers::Choices { choices: Arg { kind: ArgKind::List(items), .. }, .. } = &self.answers else { return None };
+        let text = |item: &Arg| match &item.kind {
+            ArgKind::Value(value) if !value.is_unknown() => Some(Spanned::new(value.to_string(), item.span)),
+            _ => None,
+        };
+        items.iter().map(text).collect()
+    }
+
+    /// Whether a choice may be answered that has neither a case nor a default, so that the walk goes on.
+    fn may_fall_through(&self) -> bool {
+        let Answers::Choices { cases, default: None, .. } = &self.answers else { return false };
+        let given: HashSet<&str> = cases.iter().map(|(value, _)| value.value.as_str()).collect();
+        self.literal_choices().is_none_or(|all| all.iter().any(|choice| !given.contains(choice.value.as_str())))
+    }
+
     /// The answer that a given text is, and its branch. A choice without a case takes the default.
     pub fn branch(&self, answer: &str) -> (AnswerName<'_>, Option<&Branch>) {
         match &self.answers {
@@ -410,8 +428,8 @@ impl<'a> TriageGraph<'a> {
         }
     }
 
-    /// Every way on from the node `at`: a question's answers in the order of [`TreeQuestion::branches`], and `next` of a leaf or of a node
-    /// that has `when`.
+    /// Every way on from the node `at`: a question's answers in the order of [`TreeQuestion::branches`], then a default that was left out if
+    /// a choice has no case, then `next` of a leaf or of a node that has `when`.
     pub fn edges(&self, at: usize) -> Vec<Edge<'a>> {
         let GraphNode { node, next, .. } = &self.nodes[at];
         let on = Edge { answer: None, written: false, goto: false, to: *next };
@@ -428,6 +446,9 @@ impl<'a> TriageGraph<'a> {
                 })
                 .collect(),
         };
+        if node.question().is_some_and(TreeQuestion::may_fall_through) {
+            out.push(Edge { answer: Some(AnswerName::Default), ..on });
+        }
         if node.when.is_some() && node.question().is_some() {
             out.push(on);
         }

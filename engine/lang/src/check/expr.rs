@@ -28,6 +28,8 @@ pub(crate) struct Checker<'a, 'd> {
     pub(crate) out: &'d mut Diagnostics,
     /// The parameters that are used; `None` once all of them may be.
     pub(crate) used_params: Option<std::collections::HashSet<String>>,
+    /// The ids under `steps` that something uses; `None` once all of them may be.
+    pub(crate) used_ids: Option<std::collections::HashSet<String>>,
 }
 
 impl<'a> Checker<'a, '_> {
@@ -242,7 +244,12 @@ impl<'a> Visit<'_, 'a, '_> {
             }
         }
         match self.checker.name(name, self.own) {
-            Ok(ty) => ty,
+            Ok(ty) => {
+                if matches!(ty, Ty::Steps) && member.is_none() {
+                    self.checker.used_ids = None;
+                }
+                ty
+            }
             Err(wrong) => {
                 let span = self.expr.span_of(&node.range);
                 self.wrong(span, wrong);
@@ -252,6 +259,9 @@ impl<'a> Visit<'_, 'a, '_> {
     }
 
     fn member(&mut self, inner: &ExprNode, node: &ExprNode, ty: Ty<'a>, name: &str) -> Ty<'a> {
+        if let (Ty::Steps, Some(used)) = (ty, &mut self.checker.used_ids) {
+            used.insert(name.to_owned());
+        }
         match self.checker.member(ty, name) {
             Ok(ty) => ty,
             Err(wrong) => {
@@ -281,6 +291,9 @@ impl<'a> Visit<'_, 'a, '_> {
     fn comparison(&mut self, first: &ExprNode, rest: &[(Compare, ExprNode)]) {
         let mut left = (first, self.node(first).kind());
         for (op, node) in rest {
+            if matches!(op, Compare::In | Compare::NotIn) {
+                self.finding(left.0, node);
+            }
             let right = (node, self.node(node).kind());
             if let (Some(a), Some(b)) = (left.1, right.1) {
                 let sort = match op {

@@ -12,6 +12,8 @@ mod scope;
 mod steps;
 mod system;
 mod test;
+mod tree;
+mod triage;
 mod ty;
 
 use std::collections::HashSet;

@@ -5,7 +5,7 @@ use runbook_core::model::{ArgKind, Body, Contents, Service, Step};
 use runbook_core::suggest::nearest;
 
 use super::expr::{Checker, Own};
-use super::scope::Reach;
+use super::scope::{Known, Reach, What};
 use super::ty::{Fixed, Kind, Missing, Ty, schema_member};
 use crate::decode::ROOTS;
 use crate::keys::SERVICE;
@@ -23,16 +23,16 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(code: Code, missing: Missing) -> Wrong {
+    pub(super) fn new(code: Code, missing: Missing) -> Wrong {
         Wrong { code, missing, also: None }
     }
 
-    fn undefined(message: String, help: impl Into<String>) -> Wrong {
+    pub(super) fn undefined(message: String, help: impl Into<String>) -> Wrong {
         Wrong::new(Code::UndefinedName, Missing { message, help: help.into() })
     }
 }
 
-type Found<'a> = Result<Ty<'a>, Wrong>;
+pub(super) type Found<'a> = Result<Ty<'a>, Wrong>;
 
 impl<'a> Checker<'a, '_> {
     /// A bare name.
@@ -151,12 +151,12 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A field of a result that no module makes.
-    fn other_fields(&self, step: &'a Step, name: &str) -> Option<Ty<'a>> {
+    pub(super) fn other_fields(&self, step: &'a Step, name: &str) -> Option<Ty<'a>> {
         self.other_names(step).contains(&name).then_some(Ty::Any)
     }
 
     /// Whether the fields of a result cannot be known.
-    fn open_result(&self, step: &Step) -> bool {
+    pub(super) fn open_result(&self, step: &Step) -> bool {
         match &step.body {
             Body::Play { name, .. } => self.played(&name.value).is_none(),
             Body::Module(call) => self.project.registry.get(&call.name.value).is_none_or(|e| open_schema(&e.result_schema)),
@@ -164,7 +164,7 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn other_names(&self, step: &'a Step) -> Vec<&'a str> {
+    pub(super) fn other_names(&self, step: &'a Step) -> Vec<&'a str> {
         match &step.body {
             Body::Ask(_) => vec!["answer"],
             Body::Manual(_) => vec!["answer", "note"],
@@ -223,6 +223,7 @@ impl<'a> Checker<'a, '_> {
             Ty::Env => self.env(name),
             Ty::Steps => self.step_result(name),
             Ty::Step(step) => self.step_field(step, name),
+            Ty::Node(node) => self.node_field(node, name),
             Ty::Services | Ty::Service(_) if self.lost.system => Ok(Ty::Any),
             Ty::Services => self.service(name).map(|s| Ty::Service(Some(s))),
             Ty::Service(service) => self.service_field(service, name),
@@ -268,7 +269,12 @@ impl<'a> Checker<'a, '_> {
     fn step_result(&self, id: &str) -> Found<'a> {
         let known = self.scope.ids.get(id);
         let (code, message, help) = match (self.scope.reach(id), known) {
-            (Reach::Ran, Some(known)) => return Ok(Ty::Step(known.step)),
+            (Reach::Ran, Some(known)) => {
+                return Ok(match known.what {
+                    What::Step(step) => Ty::Step(step),
+                    What::Node(node) => Ty::Node(node),
+                });
+            }
             _ if self.lost.names.contains(id) => return Ok(Ty::Any),
             (Reach::Unknown, _) | (_, None) => {
                 let names = self.scope.ids.keys().copied();
@@ -276,11 +282,22 @@ impl<'a> Checker<'a, '_> {
                 if self.scope.ids.is_empty() {
                     missing.help = format!("give the step an id: `id: {id}`");
                 }
+                if self.scope.findings.as_ref().is_some_and(|all| all.contains(id)) {
+                    missing.help = format!("it is a finding: write `'{id}' in findings`");
+                }
                 return Err(Wrong::new(Code::UnknownStep, missing));
+            }
+            (Reach::Later, Some(Known { what: What::Node(_), .. })) => {
+                (Code::NotRunYet, format!("`{id}` has not been visited yet"), "a node uses the results of nodes above it")
             }
             (Reach::Later, _) => {
                 (Code::NotRunYet, format!("the step `{id}` has not run yet"), "a step uses the results of steps above it")
             }
+            (Reach::Around, Some(Known { what: What::Node(_), .. })) => (
+                Code::NotRunYet,
+                format!("the question `{id}` has no result yet: it is being asked here"),
+                "inside `expect` and `answer` the result's fields are used by their bare names",
+            ),
             (Reach::Around, _) => (
                 Code::NotRunYet,
                 format!("the step `{id}` has no result yet: it is running here"),
@@ -291,10 +308,16 @@ impl<'a> Checker<'a, '_> {
                 format!("the step `{id}` runs at the same time"),
                 "write `needs: [ID]` at this child of the `parallel`, so that it waits",
             ),
+            (Reach::OtherBranch, _) => (
+                Code::NotRunYet,
+                format!("`{id}` lies in another branch: where this is walked, it never is"),
+                "use what lies on the way here",
+            ),
         };
         let help = help.replace("[ID]", &format!("[{id}]"));
         let mut wrong = Wrong::new(code, Missing { message, help });
-        wrong.also = known.map(|k| (k.span, "the step".to_owned()));
+        let word = if matches!(known, Some(Known { what: What::Node(_), .. })) { "the node" } else { "the step" };
+        wrong.also = known.map(|k| (k.span, word.to_owned()));
         Err(wrong)
     }
 
@@ -411,7 +434,7 @@ fn open_schema(schema: &serde_json::Value) -> bool {
 }
 
 /// The kind of a reserved field of a step's result; `None` if it is no reserved one.
-fn reserved_kind(name: &str) -> Option<Option<Kind>> {
+pub(super) fn reserved_kind(name: &str) -> Option<Option<Kind>> {
     Some(match name {
         "outcome" | "grade" | "note" | "error" => Some(Kind::Str),
         "changed" => Some(Kind::Bool),

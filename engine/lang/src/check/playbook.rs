@@ -19,15 +19,15 @@ pub(crate) fn playbook<'a>(project: &'a Project<'a>, full_name: &'a str, unit: &
     let playbook = &*unit.playbook;
     let lists = decode::lists(playbook);
     let scope = Scope::new(Some(playbook), &unit.system, &lists);
-    // A tree is not looked into yet, so anything may be used there.
-    let used = (!matches!(playbook.contents, Contents::Triage(_))).then(HashSet::new);
-    let mut checker = Checker { project, unit: full_name, scope, lost, out, used_params: used };
+    let whole = !out.has_errors();
+    let (used_params, used_ids) = (Some(HashSet::new()), Some(HashSet::new()));
+    let mut checker = Checker { project, unit: full_name, scope, lost, out, used_params, used_ids };
     checker.inputs(unit);
     checker.list(&playbook.requires, Duty::Look("requires"));
     match &playbook.contents {
         Contents::Steps(steps) => checker.list(steps, Duty::Free),
         Contents::Checks(steps) => checker.list(steps, Duty::Look("checks")),
-        Contents::Triage(_) => {}
+        Contents::Triage(tree) => checker.tree(tree),
     }
     checker.list(&playbook.verify, Duty::Look("verify"));
     let mark = checker.scope.mark();
@@ -37,6 +37,9 @@ pub(crate) fn playbook<'a>(project: &'a Project<'a>, full_name: &'a str, unit: &
     checker.list(&playbook.always, Duty::Free);
     for (_, arg) in &playbook.outputs {
         checker.arg(arg);
+    }
+    if let Contents::Triage(tree) = &playbook.contents {
+        checker.tree_shape(tree, whole);
     }
     checker.unused_params(unit);
 }

@@ -30,7 +30,12 @@ impl<'a> Checker<'a, '_> {
                     self.service_name(&call.args, entry);
                 }
             }
-            Body::Play { name, with } => self.play(step, name, with, duty),
+            Body::Play { name, with } => {
+                self.play(name, with);
+                if let Duty::Look(place) = duty {
+                    self.play_looks(step, name, place);
+                }
+            }
             _ => {}
         }
         if step.retry.is_some() && step.idempotent != Some(true) {
@@ -102,8 +107,8 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    /// A playbook that is played: its parameters, and that it only looks where nothing else may be done.
-    fn play(&mut self, step: &'a Step, name: &Spanned<String>, with: &'a [(Spanned<String>, Arg)], duty: Duty) {
+    /// A playbook that is played or proposed: its parameters.
+    pub(crate) fn play(&mut self, name: &Spanned<String>, with: &[(Spanned<String>, Arg)]) {
         let Some(playbook) = self.played(&name.value) else { return };
         for (key, arg) in with {
             let Some(param) = playbook.params.iter().find(|p| p.name.value == key.value) else {
@@ -157,9 +162,12 @@ impl<'a> Checker<'a, '_> {
                 );
             }
         }
-        if let Duty::Look(place) = duty
-            && let Some(at) = self.change_in(&name.value, self.unit, 0)
-        {
+    }
+
+    /// A playbook that is played where nothing may be changed.
+    fn play_looks(&mut self, step: &Step, name: &Spanned<String>, place: &str) {
+        let Some(playbook) = self.played(&name.value) else { return };
+        if let Some(at) = self.change_in(&name.value, self.unit, 0) {
             self.out.push(
                 Diagnostic::error(
                     Code::NotACheck,

@@ -2,16 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 
-use runbook_core::model::{Playbook, Step, System};
+use indexmap::IndexSet;
+use runbook_core::model::{Contents, Playbook, Step, System, TreeNode};
 use runbook_core::span::Span;
 
 use super::ty::Ty;
 use crate::walk;
 
-/// A step with an id.
+/// What has an id.
+#[derive(Clone, Copy)]
+pub(crate) enum What<'a> {
+    /// A step.
+    Step(&'a Step),
+    /// A node of a triage tree.
+    Node(&'a TreeNode),
+}
+
+/// A step or node with an id.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
-    pub(crate) step: &'a Step,
+    pub(crate) what: What<'a>,
     /// The place of the id.
     pub(crate) span: Span,
 }
@@ -73,6 +83,12 @@ pub(crate) struct Scope<'a> {
     pub(crate) inside: Vec<&'a Step>,
     /// Whether `params` is in scope, and up to which one; `None` means all.
     pub(crate) params: Option<usize>,
+    /// The findings of the tree; none if the playbook is no tree.
+    pub(crate) findings: Option<IndexSet<&'a str>>,
+    /// The questions whose check is being walked.
+    pub(crate) asking: Vec<&'a str>,
+    /// The ids that lie in another branch of a question around the place.
+    pub(crate) other_branches: HashSet<&'a str>,
 }
 
 /// Whether a step's result can be used at a place.
@@ -88,6 +104,8 @@ pub(crate) enum Reach {
     Around,
     /// It runs at the same time.
     Beside,
+    /// It lies in another branch of the tree.
+    OtherBranch,
 }
 
 impl<'a> Scope<'a> {
@@ -97,9 +115,16 @@ impl<'a> Scope<'a> {
         for list in lists {
             walk::each_step(list, &mut |step| {
                 if let Some(id) = &step.id {
-                    ids.entry(id.value.as_str()).or_insert(Known { step, span: id.span });
+                    ids.entry(id.value.as_str()).or_insert(Known { what: What::Step(step), span: id.span });
                 }
             });
+        }
+        if let Some(Contents::Triage(tree)) = playbook.map(|p| &p.contents) {
+            for node in tree.nodes() {
+                if let Some(id) = &node.id {
+                    ids.entry(id.value.as_str()).or_insert(Known { what: What::Node(node), span: id.span });
+                }
+            }
         }
         let mut loops = HashMap::new();
         for list in lists {
@@ -124,6 +149,9 @@ impl<'a> Scope<'a> {
             parallels: Vec::new(),
             inside: Vec::new(),
             params: None,
+            findings: playbook.and_then(super::triage::findings),
+            asking: Vec::new(),
+            other_branches: HashSet::new(),
         }
     }
 
@@ -166,6 +194,16 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Notes that what has this id has run.
+    pub(crate) fn ran_id(&mut self, id: &'a str) {
+        self.ran.insert(id);
+    }
+
+    /// Takes back that what has this id has run.
+    pub(crate) fn not_ran_id(&mut self, id: &str) {
+        self.ran.remove(id);
+    }
+
     /// Takes back that a step and everything inside it has run.
     pub(crate) fn not_ran(&mut self, step: &'a Step) {
         walk::each_step(std::slice::from_ref(step), &mut |s| {
@@ -192,6 +230,12 @@ impl<'a> Scope<'a> {
         }
         if !self.ids.contains_key(id) {
             return Reach::Unknown;
+        }
+        if self.asking.contains(&id) {
+            return Reach::Around;
+        }
+        if self.other_branches.contains(id) {
+            return Reach::OtherBranch;
         }
         for parallel in self.parallels.iter().rev() {
             if let Some(owner) = parallel.owner.get(id)

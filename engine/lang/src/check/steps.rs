@@ -111,7 +111,7 @@ impl<'a> Checker<'a, '_> {
         self.scope.add(&each.bind, item);
     }
 
-    fn when(&mut self, when: &Expr) {
+    pub(super) fn when(&mut self, when: &Expr) {
         self.expr(when, None);
         let mut depends = false;
         when.walk(&mut |n| depends |= matches!(n.kind, ExprKind::Var(_) | ExprKind::Call(..)));

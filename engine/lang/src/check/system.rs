@@ -13,7 +13,7 @@ use super::{Lost, Project};
 /// Checks a system.
 pub(crate) fn system<'a>(project: &'a Project<'a>, system: &'a System, lost: &'a Lost, out: &mut Diagnostics) {
     let scope = Scope::new(None, system, &[]);
-    let mut checker = Checker { project, unit: "", scope, lost, out, used_params: None };
+    let mut checker = Checker { project, unit: "", scope, lost, out, used_params: None, used_ids: None };
     for (name, arg) in &system.vars {
         checker.arg(arg);
         checker.scope.add(&name.value, Ty::Written(arg));

@@ -1,6 +1,6 @@
 //! What is known about the value of an expression before anything runs.
 
-use runbook_core::model::{Arg, ArgKind, ParamType, Service, Step};
+use runbook_core::model::{Arg, ArgKind, ParamType, Service, Step, TreeNode};
 use runbook_core::suggest::nearest;
 use runbook_core::value::Value;
 use serde_json::Value as Json;
@@ -26,6 +26,8 @@ pub(crate) enum Ty<'a> {
     Steps,
     /// The result of a step.
     Step(&'a Step),
+    /// What became of a node of a triage tree.
+    Node(&'a TreeNode),
     /// `services`.
     Services,
     /// One service, if it is known which.

@@ -35,7 +35,12 @@ impl Reader<'_> {
             NodeKind::Map(entries) if !entries.is_empty() => Some(self.nodes_at(node, "triage")),
             NodeKind::List(items) if !items.is_empty() => Some(self.nodes_at(node, "triage")),
             _ => {
-                let found = if node.is_null() { "nothing".to_owned() } else { node.describe().to_owned() };
+                let found = match &node.kind {
+                    _ if node.is_null() => "nothing",
+                    NodeKind::List(_) => "an empty list",
+                    NodeKind::Map(_) => "an empty map",
+                    NodeKind::Scalar(_) => node.describe(),
+                };
                 let message = format!("`triage` is a node or a list of nodes, found {found}");
                 self.out.push(Diagnostic::error(Code::WrongType, node.span, message).help(help));
                 None
@@ -72,7 +77,7 @@ impl Reader<'_> {
                 let word = s.text.strip_prefix("goto").map_or(s.text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
                 let help = if nearest(&s.text, ["continue"]).is_some() {
                     "did you mean `continue`?".to_owned()
-                } else if !word.is_empty() && word.len() <= 64 && !word.contains(char::is_whitespace) {
+                } else if node.as_str().is_some() && !word.is_empty() && word.len() <= 64 && !word.contains(char::is_whitespace) {
                     format!(
                         "to go to a node write `{key}: {{ goto: {word} }}`, to name what was found `{key}: {{ finding: {word} }}`"
                     )
