@@ -3,5 +3,6 @@
 
 mod binary;
 mod harness;
+mod schemas;
 mod star;
 mod walk;

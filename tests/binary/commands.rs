@@ -78,7 +78,7 @@ fn schemas_completions_and_help() {
     for which in ["playbook", "system"] {
         let out = workspace.run(&["schema", which]).expect(0);
         let schema: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
-        assert!(schema["$schema"].as_str().unwrap().contains("2020-12"));
+        assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));
     }
     for shell in ["bash", "zsh", "fish"] {
         let out = workspace.run(&["completions", shell]).expect(0);

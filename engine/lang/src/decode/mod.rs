@@ -16,7 +16,7 @@ mod timing;
 mod triage;
 
 pub(crate) use fields::Fields;
-pub(crate) use names::ROOTS;
+pub(crate) use names::{LOCAL, ROOTS, WORDS};
 pub(crate) use param::{regex_cause, regex_help};
 pub(crate) use playbook::{Identity, lists, playbook, plays, walked};
 pub(crate) use reader::Reader;

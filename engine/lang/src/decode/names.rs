@@ -25,14 +25,14 @@ pub(crate) enum Naming {
 const MAX: usize = 64;
 
 /// Words that expressions use themselves.
-const WORDS: &[&str] = &["true", "false", "null", "none", "not", "and", "or", "in", "is", "if", "else"];
+pub(crate) const WORDS: &[&str] = &["true", "false", "null", "none", "not", "and", "or", "in", "is", "if", "else"];
 
 /// Names that are always in scope.
 pub(crate) const ROOTS: &[&str] =
     &["params", "steps", "services", "thresholds", "contacts", "escalation", "hosts", "run", "findings", "host", "env"];
 
 /// Names that are in scope at some places.
-const LOCAL: &[&str] = &["result", "error", "service", "now", "range"];
+pub(crate) const LOCAL: &[&str] = &["result", "error", "service", "now", "range"];
 
 impl Reader<'_> {
     /// Whether a name may be used; if not, it is reported.

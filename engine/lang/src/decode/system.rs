@@ -265,6 +265,12 @@ impl Reader<'_> {
                     self.entries(Some(value), &key.value, "a map such as `{name: value}`");
                 }
                 Shape::Table(_) => self.stop(value),
+                Shape::ListOf(Shape::Int) => match value.as_list() {
+                    Some(items) => items.iter().for_each(|i| {
+                        self.int_arg(Some(i), &key.value, 1, 65_535);
+                    }),
+                    None => self.wrong(value, &key.value, "a list such as `[8000, 8001]`"),
+                },
                 _ => {}
             }
         }
@@ -277,9 +283,12 @@ impl Reader<'_> {
         {
             self.bad_duration(grace, "grace");
         }
-        if let Some(signal) = fields.get("signal")
-            && let Some(text) = signal.as_str().filter(|t| !t.contains("{{"))
-        {
+        let Some(signal) = fields.get("signal") else { return };
+        let Some(text) = signal.as_str() else {
+            self.wrong(signal, "signal", "a name such as `TERM`");
+            return;
+        };
+        if !text.contains("{{") {
             let upper = text.to_ascii_uppercase();
             let name = upper.strip_prefix("SIG").unwrap_or(&upper);
             if !SIGNALS.contains(&name) {

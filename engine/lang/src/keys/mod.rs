@@ -1,6 +1,7 @@
 //! The one table of the language's keys: what decoding, the schema, "allowed here" and the reference pages are made of.
 
 mod alias;
+mod form;
 mod playbook;
 mod step;
 mod system;
@@ -8,7 +9,8 @@ mod test;
 mod triage;
 
 pub use alias::{Alias, Where, find as find_alias};
-pub use playbook::{LINK, LOCK, PARAM, PLAYBOOK, SCHEDULE};
+pub use form::{ENV, Form, ID, LINE, MEMBER, NET, PLAYBOOK_NAME, RESOURCE, SIGNAL, TIME, VARIABLE};
+pub use playbook::{LINK, LOCK, PARAM, PERMISSION, PLAYBOOK, SCHEDULE};
 pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
 pub use system::{ESCALATION, SERVICE, STOP, SYSTEM, THRESHOLD};
 pub use test::{ANSWER, CALL, EXPECT, INTERRUPT, LISTED, MATCH, RECORDED, RULE, TEST, TEST_FILE, TURN};
@@ -43,6 +45,10 @@ pub enum Shape {
     Checks,
     /// One check or a list of them.
     Check,
+    /// Text of a form.
+    Form(&'static Form),
+    /// A template that gives the value, in place of a value that is written out.
+    Computed,
     /// Names with templates.
     Templates,
     /// Anything, with templates in it.
@@ -53,8 +59,12 @@ pub enum Shape {
     ListOf(&'static Shape),
     /// A map from names.
     MapOf(&'static Shape),
+    /// A map from names of a form.
+    Named(&'static Form, &'static Shape),
     /// One of several forms.
     OneOf(&'static [Shape]),
+    /// Nothing after the colon.
+    Nothing,
     /// A node of a triage tree or a list of them.
     Tree,
     /// Where an answer leads: a node, a list of nodes, `continue` or `{goto: ID}`.
@@ -70,6 +80,10 @@ pub struct Key {
     pub shape: Shape,
     /// Whether it must be there.
     pub required: bool,
+    /// Whether the value is written out: no template may stand for a boolean, number or duration.
+    pub fixed: bool,
+    /// The least and the greatest number.
+    pub range: Option<(i64, i64)>,
     /// What it means, in one sentence.
     pub doc: &'static str,
 }
@@ -153,9 +167,12 @@ impl Shape {
             Shape::Steps => "a list of steps, each beginning with `- `",
             Shape::Checks => "a list of checks, each beginning with `- `",
             Shape::Check => "a check or a list of checks",
-            Shape::Templates => "a map such as `{name: value}`",
+            Shape::Templates | Shape::Named(_, Shape::Any) => "a map such as `{name: value}`",
+            Shape::Form(form) => form.wanted,
+            Shape::Computed => "a template such as `{{ list }}`",
+            Shape::Nothing => "nothing",
             Shape::Any => "a value",
-            Shape::Table(_) | Shape::MapOf(_) => "a map",
+            Shape::Table(_) | Shape::MapOf(_) | Shape::Named(..) => "a map",
             Shape::Tree => "a question such as `{ask: ...}`, or a list of them",
             Shape::Branch => "a node, a list of nodes, `continue` or `{goto: ID}`",
             Shape::ListOf(_) => "a list",
@@ -165,11 +182,23 @@ impl Shape {
 }
 
 const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, required: false, doc }
+    Key { name, shape, required: false, fixed: false, range: None, doc }
 }
 
 const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, required: true, doc }
+    Key { name, shape, required: true, fixed: false, range: None, doc }
+}
+
+impl Key {
+    /// Its value is written out.
+    const fn fixed(self) -> Key {
+        Key { fixed: true, ..self }
+    }
+
+    /// Its number lies between these.
+    const fn range(self, least: i64, greatest: i64) -> Key {
+        Key { range: Some((least, greatest)), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The keys of system files.
 
+use super::form::{ID, SIGNAL, VARIABLE};
+use super::playbook::ENV_NAMES;
 use super::{Key, Shape, Table, key, required};
 
 /// The top of a system file.
@@ -7,16 +9,16 @@ pub static SYSTEM: Table = Table { name: "a system file", keys: SYSTEM_KEYS };
 
 static SYSTEM_KEYS: &[Key] = &[
     required("system", Shape::Text, "The system's name."),
-    key("language", Shape::Int, "The version of the language that the file is written for; 1 if left out."),
+    key("language", Shape::Int, "The version of the language that the file is written for; 1 if left out.").fixed().range(1, 1),
     key("description", Shape::Text, "What the system is, in Markdown."),
-    key("vars", Shape::Templates, "Variables, in order; each may use those before it. `--param` overrides them."),
     key(
-        "env",
-        Shape::OneOf(&[Shape::Texts, Shape::MapOf(&Shape::Word(&["plain", "secret"]))]),
-        "The environment variables it uses, in scope as `env.NAME`; secret unless written `NAME: plain`.",
+        "vars",
+        Shape::Named(&VARIABLE, &Shape::Any),
+        "Variables, in order; each may use those before it. `--param` overrides them.",
     ),
-    key("profiles", Shape::MapOf(&Shape::Any), "Named overlays of this file, chosen with `--profile`."),
-    key("thresholds", Shape::MapOf(&Shape::Table(&THRESHOLD)), "Limits by name, for `grade: {by: thresholds.NAME}`."),
+    key("env", ENV_NAMES, "The environment variables it uses, in scope as `env.NAME`; secret unless written `NAME: plain`."),
+    key("profiles", Shape::Named(&ID, &Shape::Any), "Named overlays of this file, chosen with `--profile`."),
+    key("thresholds", Shape::Named(&ID, &Shape::Table(&THRESHOLD)), "Limits by name, for `grade: {by: thresholds.NAME}`."),
     key("contacts", Shape::MapOf(&Shape::Any), "People and teams by name."),
     key("escalation", Shape::ListOf(&Shape::Table(&ESCALATION)), "Whom to call, in order."),
     key("redact", Shape::Any, "Further redaction rules."),
@@ -26,7 +28,7 @@ static SYSTEM_KEYS: &[Key] = &[
         "Argument-vector prefixes whose effect is `read`, such as `[kubectl, get]`.",
     ),
     key("hosts", Shape::MapOf(&Shape::Any), "Hosts by name."),
-    key("services", Shape::MapOf(&Shape::Table(&SERVICE)), "Services by id."),
+    key("services", Shape::Named(&ID, &Shape::OneOf(&[Shape::Table(&SERVICE), Shape::Nothing])), "Services by id."),
     key("service_defaults", Shape::Table(&SERVICE), "What every service has unless its own entry says otherwise."),
 ];
 
@@ -42,8 +44,8 @@ static SERVICE_KEYS: &[Key] = &[
         "Who starts and stops it; `process` if left out.",
     ),
     key("host", Shape::Template, "The address it listens on."),
-    key("port", Shape::Int, "The port it listens on."),
-    key("ports", Shape::ListOf(&Shape::Int), "Further ports it listens on."),
+    key("port", Shape::Int, "The port it listens on.").range(1, 65_535),
+    key("ports", Shape::ListOf(&Shape::Int), "Further ports it listens on.").range(1, 65_535),
     key("command", Shape::Any, "The argument vector that starts it (`manager: process`)."),
     key("cwd", Shape::Template, "The folder it is started in."),
     key("env", Shape::Templates, "Environment variables it is started with."),
@@ -70,7 +72,7 @@ static SERVICE_KEYS: &[Key] = &[
 pub static STOP: Table = Table { name: "`stop` of a service", keys: STOP_KEYS };
 
 static STOP_KEYS: &[Key] = &[
-    key("signal", Shape::Template, "The signal, such as `TERM`."),
+    key("signal", Shape::Form(&SIGNAL), "The signal, such as `TERM`."),
     key("grace", Shape::Duration, "How long it may take before it is killed."),
 ];
 

@@ -1,5 +1,6 @@
 //! The keys of triage trees.
 
+use super::form::{ID, PLAYBOOK_NAME};
 use super::{Key, LINK, Shape, Table, key, required};
 
 /// A question.
@@ -9,7 +10,7 @@ static QUESTION_KEYS: &[Key] = &[
     required("ask", Shape::Template, "The question, as a person would ask it."),
     key(
         "id",
-        Shape::Text,
+        Shape::Form(&ID),
         "The name: for `goto`, for `--answer`, and for `steps.<id>`, which is the check's result; unique in the playbook.",
     ),
     key("when", Shape::Expr, "Asked only if true; otherwise the walk goes on to what comes after it."),
@@ -33,8 +34,12 @@ static QUESTION_KEYS: &[Key] = &[
     ),
     key("no", Shape::Branch, "Where no leads."),
     key("unknown", Shape::Branch, "Where it leads if nobody can tell."),
-    key("choices", Shape::Any, "In place of yes and no: the answers to choose from, a list."),
-    key("cases", Shape::MapOf(&Shape::Branch), "Beside `choices`: where each of them leads."),
+    key(
+        "choices",
+        Shape::OneOf(&[Shape::ListOf(&Shape::Any), Shape::Computed]),
+        "In place of yes and no: the answers to choose from, a list.",
+    ),
+    key("cases", Shape::MapOf(&Shape::OneOf(&[Shape::Branch, Shape::Nothing])), "Beside `choices`: where each of them leads."),
     key("default", Shape::Branch, "Beside `cases`: where every other choice leads."),
 ];
 
@@ -44,10 +49,10 @@ pub static LEAF: Table = Table { name: "a leaf", keys: LEAF_KEYS };
 static LEAF_KEYS: &[Key] = &[
     required(
         "finding",
-        Shape::Text,
+        Shape::Form(&ID),
         "The stable id of what was found, such as `not-started`; in scope in `findings` from then on.",
     ),
-    key("id", Shape::Text, "The name for `goto`; unique in the playbook."),
+    key("id", Shape::Form(&ID), "The name for `goto`; unique in the playbook."),
     key("when", Shape::Expr, "Found only if true; otherwise the walk goes on to what comes after it."),
     key("why", Shape::Template, "How the finding is known."),
     key("links", Shape::ListOf(&Shape::Table(&LINK)), "Links for people."),
@@ -65,12 +70,12 @@ static LEAF_KEYS: &[Key] = &[
 pub static REMEDY: Table = Table { name: "`remedy`", keys: REMEDY_KEYS };
 
 static REMEDY_KEYS: &[Key] = &[
-    key("play", Shape::Text, "The playbook that puts it right; `with` gives its parameters."),
+    key("play", Shape::Form(&PLAYBOOK_NAME), "The playbook that puts it right; `with` gives its parameters."),
     key("with", Shape::Templates, "Beside `play`: the playbook's parameters."),
     key("steps", Shape::Steps, "In place of `play`: the steps that put it right."),
     key("verify", Shape::Checks, "Checks that say whether it helped."),
     key("cooldown", Shape::Duration, "How long to leave it alone after it was tried."),
-    key("limit", Shape::Int, "How often it may be tried."),
+    key("limit", Shape::Int, "How often it may be tried.").range(1, 10_000),
 ];
 
 /// `goto`.

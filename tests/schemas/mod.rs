@@ -1,0 +1,3 @@
+//! The published schemas, with the real modules, held against real files and real runs.
+
+mod shipped;
