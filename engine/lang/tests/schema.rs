@@ -99,7 +99,7 @@ fn playbooks_that_are_accepted() {
         top("params: { a: { type: choice, choices: [x] }, b: { default: 5, type: int }, c: {} }").replace(", c: {}", "").leak(),
         tree("{ ask: \"Is it up?\", check: { port: 1 }, yes: { finding: up }, no: continue }"),
         tree("[{ ask: a, id: b, yes: [{ finding: c, severity: info, remedy: { play: other, with: { service: api } } }] }]"),
-        tree("{ ask: a, choices: [x, y], cases: { x: { finding: a }, y: }, default: { finding: b, see: [{ memory: }] } }"),
+        tree("{ ask: a, choices: [x, y, z], cases: { x: { finding: a }, y: }, default: { finding: b, see: [{ memory: }] } }"),
     ];
     hold(&schema::playbook(&common::registry()), &good, &[], false);
 }
@@ -225,6 +225,8 @@ fn playbooks_that_are_rejected() {
         (tree("{ ask: a, yes: { finding: b, remedy: { play: other, steps: [{ note: a }] } } }"), "two remedies"),
         (tree("{ ask: a, yes: { finding: b, remedy: {} } }"), "no remedy"),
         (tree("{ ask: a, yes: { finding: b, severity: bad } }"), "an unknown severity of a finding"),
+        (tree("{ ask: a, yes: { finding: b, see: [{ service.stop: api }] } }"), "evidence that changes something"),
+        (tree("{ ask: a, choices: [], default: { finding: b } }"), "nothing to choose from"),
         (tree("{ ask: a, auto: always, yes: { finding: b } }"), "`auto` without a check"),
     ];
     hold(&schema::playbook(&common::registry()), &[], bad, false);
@@ -364,7 +366,7 @@ fn what_an_editor_inserts_is_accepted() {
                 .replace("\\\"\"", "\"")
                 .replace("\"[1, 2]\"", "[1, 2]");
             let rest = if key == "requires" { "\nsteps: [{ note: a }]" } else { "" };
-            let list = if key == "triage" { text.clone() } else { format!("[{text}]") };
+            let list = if key == "triage" { format!("{{ ask: Why?, no: {text} }}") } else { format!("[{text}]") };
             let playbook = format!("playbook: A\n{key}: {list}{rest}\n");
             let read = instance(&playbook);
             assert!(validator.is_valid(&read), "{}: {playbook}", snippet["label"]);

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use runbook_core::node::{Node, NodeKind};
@@ -40,6 +40,9 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ("first", "`playbook` comes first", "the keys of a JSON object have no order"),
     ("b40-durations", "`timeout` must be longer than nothing", "a pattern does not count"),
     ("b40-durations", "`timeout` takes a duration such as `30s`, found `99999999h`", "a pattern does not count"),
+    ("b58-defaults", "`else` is none of the choices", "one list of the file is held against another"),
+    ("b60-case-values", "`slwo` is none of the choices", "one list of the file is held against another"),
+    ("b60-case-values", "`purple` is none of the choices", "one list of the file is held against another"),
 ];
 
 fn root() -> PathBuf {
@@ -91,25 +94,23 @@ fn path_of(node: &Node, at: u32, path: &mut Vec<String>) {
     }
 }
 
-/// Whether one of the schema's errors is about the node at this path: at it, below it, directly above it (a key too many or too few), or
-/// above it at a choice of forms, where a validator goes no deeper.
-fn is_seen(path: &[String], errors: &[(Vec<String>, bool)]) -> bool {
-    errors.iter().any(|(at, choice)| {
-        let above = path.starts_with(at);
-        at.starts_with(path) || above && (*choice || path.len() - at.len() <= 1)
-    })
+/// Whether one of the schema's errors is about the node at this path: at it, below it, or directly above it (a key too many or too few).
+fn is_seen(path: &[String], errors: &[Vec<String>]) -> bool {
+    errors.iter().any(|at| at.starts_with(path) || path.starts_with(at) && path.len() - at.len() <= 1)
 }
 
-fn errors(validator: &Validator, instance: &Json) -> Vec<(Vec<String>, bool)> {
-    validator
-        .iter_errors(instance)
-        .map(|e| {
-            let choice = matches!(e.kind(), ValidationErrorKind::AnyOf { .. });
-            let path = e.instance_path().to_string();
-            let parts = path.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~"));
-            (parts.collect(), choice)
-        })
-        .collect()
+/// The places of a schema's errors. Of several forms of which none fits, the errors of each count.
+fn errors(validator: &Validator, instance: &Json) -> Vec<Vec<String>> {
+    fn add(error: &ValidationError<'_>, out: &mut Vec<Vec<String>>) {
+        if let ValidationErrorKind::AnyOf { context } = error.kind() {
+            context.iter().flatten().for_each(|e| add(e, out));
+        }
+        let path = error.instance_path().to_string();
+        out.push(path.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~")).collect());
+    }
+    let mut out = Vec::new();
+    validator.iter_errors(instance).for_each(|e| add(&e, &mut out));
+    out
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub(super) fn of(table: &Table) -> Map<String, Json> {
                 "default": ["choices"],
                 "answer": ["choices"],
                 "auto": { "anyOf": alternatives(&["check", "answer"]) },
-                "choices": { "anyOf": [{ "not": { "required": ["check"] } }, { "required": ["answer"] }] },
+                "choices": {
+                    "anyOf": [{ "not": { "required": ["check"] } }, { "required": ["answer"] }],
+                    "properties": { "choices": { "minItems": 1 } },
+                },
             },
             "not": { "required": ["finding"] },
         }),
