@@ -144,6 +144,11 @@ impl Source {
         Position { line: line as u32, column }
     }
 
+    /// The line (from 1) of a byte offset. Unlike [`Source::position`], it costs the same however long the line is.
+    pub fn line_of(&self, offset: u32) -> u32 {
+        self.line_starts.partition_point(|s| *s <= offset).max(1) as u32
+    }
+
     /// The text of a line (from 1) without its line break, or `""` past the end.
     pub fn line(&self, line: u32) -> &str {
         let i = (line as usize).saturating_sub(1);

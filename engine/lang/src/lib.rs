@@ -7,6 +7,7 @@
 mod allow;
 mod check;
 mod decode;
+mod format;
 mod index;
 pub mod keys;
 mod load;
@@ -32,6 +33,7 @@ mod suite_tests;
 mod testing;
 
 pub use allow::Allow;
+pub use format::{NotFormatted, format};
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
 pub use loader::{DiskLoader, Found, Loader, MemoryLoader, is_test};
