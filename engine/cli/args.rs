@@ -87,6 +87,8 @@ pub(crate) enum Command {
     },
     /// Look for mistakes; nothing is run.
     Check(Check),
+    /// Lay files out in the one way, without changing what they say.
+    Fmt(Fmt),
     /// Write a new playbook.
     New(New),
     /// List the modules, or show one.
@@ -178,6 +180,26 @@ pub(crate) struct Check {
     /// The system's profile.
     #[arg(long)]
     pub(crate) profile: Option<String>,
+}
+
+/// Lay files out in the one way, without changing what they say.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Comments, the order of keys and every value stay. A file with mistakes in its YAML is left as it is (exit 3).\n\
+    Examples: runbook fmt\n          runbook fmt --check --diff\n          runbook fmt playbooks/sonia/stack-start.yaml stack-stop\n          runbook fmt --stdin < draft.yaml"
+)]
+pub(crate) struct Fmt {
+    /// Files, folders or names of playbooks; default: everything below the playbooks folder.
+    pub(crate) paths: Vec<String>,
+    /// Change nothing; exit 4 if a file is not formatted, and list those that are not.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Change nothing; show what would change.
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Format standard input to standard output.
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) stdin: bool,
 }
 
 /// How diagnostics are written.

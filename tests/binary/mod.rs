@@ -3,6 +3,7 @@
 mod answers;
 mod bad_input;
 mod commands;
+mod fmt;
 mod generated;
 mod golden;
 mod journals;

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod fmt;
 mod generate;
 mod help;
 mod list;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
     match command {
         Command::Play(play) => play::play(&context, play),
         Command::List => list::list(&context),
+        Command::Fmt(args) => fmt::fmt(&context, &args),
         Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
         Command::Check(check) => check::check(&context, &check),

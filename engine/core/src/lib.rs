@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod diagnostic;
+pub mod diff;
 pub mod event;
 pub mod exit;
 pub mod expr;

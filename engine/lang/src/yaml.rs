@@ -1,4 +1,4 @@
-//! YAML text into a tree of nodes. The only file that names the YAML crate.
+//! YAML text into a tree of nodes. Nothing but this and the formatter names the YAML crate.
 
 use std::collections::HashMap;
 
@@ -262,6 +262,9 @@ impl Builder<'_> {
         let shown = if block { start + self.text.get(start..end).unwrap_or("").trim_end().len() } else { end };
         let span = self.span(start, shown);
         let text = if start == end && !quoted { "" } else { text };
+        if !quoted {
+            self.comment_inside(start, end);
+        }
         let value = if quoted {
             ScalarValue::Str
         } else {
@@ -280,6 +283,23 @@ impl Builder<'_> {
         let is_key = matches!(self.stack.last().map(|f| &f.kind), Some(FrameKind::Map { key: None, .. }));
         let map = if is_key { TextMap::default() } else { textmap::build(self.text, start, end, text, style) };
         Node { span, kind: NodeKind::Scalar(Scalar { text: text.to_owned(), map, quoted, value }) }
+    }
+
+    /// Refuses a comment between the lines of plain text: the parser reads on past one that a tab indents, others do not.
+    fn comment_inside(&mut self, start: usize, end: usize) {
+        let mut at = start;
+        for line in self.text.get(start..end).unwrap_or("").split_inclusive('\n') {
+            let blank = line.len() - line.trim_start().len();
+            if at > start && line[blank..].starts_with('#') {
+                let span = self.span(at + blank, at + blank + 1);
+                self.out.push(
+                    Diagnostic::error(Code::YamlSyntax, span, "a comment between the lines of a text")
+                        .help("put the comment above the text, or the text in quotes"),
+                );
+                return;
+            }
+            at += line.len();
+        }
     }
 
     /// Puts a finished node where it belongs: as a key, a value, an item or the root.
@@ -524,6 +544,7 @@ mod tests {
             ("a: @x\n", "1:4 E0101 plain text cannot start with `@`"),
             ("a: \"x\" in y\n", "1:8 E0101 more text after the closing quote"),
             ("a: \"\\q\"\n", "1:5 E0101 `\\q` is no escape"),
+            ("a: b\n\t# c\n d\n", "2:2 E0101 a comment between the lines of a text"),
             ("a: - b\n", "1:4 E0101 a list cannot start beside its key"),
             ("foo\nbar: 1\n", "2:4 E0101 this line is read as more of the text above, where `: ` means nothing"),
         ] {

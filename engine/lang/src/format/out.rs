@@ -76,11 +76,13 @@ impl Out {
     /// Comments in lines that follow each other and that had one column have one column again: as far to the right as the smallest of
     /// their gaps puts them beside the longest of their lines.
     pub(super) fn finish(self) -> String {
-        let mut out = String::with_capacity(self.text.len() + self.beside.iter().map(|b| b.text.len() + b.gap).sum::<usize>() + 1);
+        let mut out =
+            String::with_capacity(self.text.len() + self.beside.iter().map(|b| b.text.len() + b.gap).sum::<usize>() + 1);
         let mut from = 0;
         let mut rest = &self.beside[..];
         while let [first, ..] = rest {
-            let follows = |pair: &[Beside; 2]| pair[1].line == pair[0].line + 1 && first.column.is_some() && pair[1].column == first.column;
+            let follows =
+                |pair: &[Beside; 2]| pair[1].line == pair[0].line + 1 && first.column.is_some() && pair[1].column == first.column;
             let length = 1 + rest.array_windows().take_while(|pair| follows(pair)).count();
             let (group, others) = rest.split_at(length);
             let gap = group.iter().map(|b| b.gap).min().unwrap_or(1);
@@ -108,7 +110,9 @@ mod tests {
     #[test]
     fn comments_keep_a_common_column() {
         let mut out = Out::default();
-        for (text, gap, column) in [("a: 1", 5, 9), ("b: 1000", 2, 9), ("c: 1", 9, 13), ("", 0, 0), ("d: 1", 1, 5), ("e: 12", 0, 5)] {
+        for (text, gap, column) in
+            [("a: 1", 5, 9), ("b: 1000", 2, 9), ("c: 1", 9, 13), ("", 0, 0), ("d: 1", 1, 5), ("e: 12", 0, 5)]
+        {
             out.line(0);
             out.push(text);
             if column > 0 {

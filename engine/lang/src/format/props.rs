@@ -116,8 +116,12 @@ fn around() -> impl Strategy<Value = Around> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    (prop::bool::weighted(0.3), 1..5usize, any::<bool>(), 0..3usize)
-        .prop_map(|(flow, indent, broken, spaces)| Layout { flow, indent, broken, spaces })
+    (prop::bool::weighted(0.3), 1..5usize, any::<bool>(), 0..3usize).prop_map(|(flow, indent, broken, spaces)| Layout {
+        flow,
+        indent,
+        broken,
+        spaces,
+    })
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -136,7 +140,8 @@ fn value() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {
         prop_oneof![
-            (prop::collection::vec((around(), inner.clone()), 0..5), layout()).prop_map(|(items, layout)| Value::List(items, layout)),
+            (prop::collection::vec((around(), inner.clone()), 0..5), layout())
+                .prop_map(|(items, layout)| Value::List(items, layout)),
             (prop::collection::vec((around(), inner), 0..5), layout()).prop_map(|(items, layout)| Value::Map(items, layout)),
         ]
     })
@@ -199,8 +204,12 @@ fn flow(items: &[(Around, Value)], layout: &Layout, column: usize, out: &mut Str
             line(out);
         }
         match value {
-            Value::List(inner, _) => render(&Value::List(inner.clone(), Layout { flow: true, ..layout.clone() }), column, out, false),
-            Value::Map(inner, _) => render(&Value::Map(inner.clone(), Layout { flow: true, ..layout.clone() }), column, out, false),
+            Value::List(inner, _) => {
+                render(&Value::List(inner.clone(), Layout { flow: true, ..layout.clone() }), column, out, false)
+            }
+            Value::Map(inner, _) => {
+                render(&Value::Map(inner.clone(), Layout { flow: true, ..layout.clone() }), column, out, false)
+            }
             Value::Block(..) => out.push_str(" z"),
             Value::Nothing if !map => out.push_str(" z"),
             other => render(other, column + layout.indent, out, false),

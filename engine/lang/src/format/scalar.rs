@@ -50,7 +50,13 @@ fn double(text: &str) -> String {
             '\0' => out.push_str("\\0"),
             '\u{1B}' => out.push_str("\\e"),
             c if c.is_control() => out.push_str(&format!("\\x{:02X}", c as u32)),
-            '\u{FEFF}' | '\u{2028}' | '\u{2029}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{61C}' => {
+            '\u{FEFF}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{61C}' => {
                 out.push_str(&format!("\\u{:04X}", c as u32));
             }
             c => out.push(c),

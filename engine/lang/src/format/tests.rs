@@ -52,7 +52,9 @@ fn brackets_that_do_not_fit_are_opened() {
     );
     becomes(
         &format!("steps:\n  - {{ note: {long}, when: a, id: b, name: ccccccccccc }}\n  - [{long}, {{ a: {long} }}]\n"),
-        &format!("steps:\n  - note: {long}\n    when: a\n    id: b\n    name: ccccccccccc\n  - - {long}\n    - {{ a: {long} }}\n"),
+        &format!(
+            "steps:\n  - note: {long}\n    when: a\n    id: b\n    name: ccccccccccc\n  - - {long}\n    - {{ a: {long} }}\n"
+        ),
     );
     // Exactly 130 characters fit, 131 do not.
     let fits = format!("a: [{}, b]\n", "x".repeat(130 - "a: [, b]".len()));

@@ -131,8 +131,7 @@ pub(super) fn events(text: &str) -> Parser<'_, granit_parser::StrInput<'_>> {
 /// Reads a text that has been read without a mistake by `yaml::read`. `None` if it cannot be read after all.
 pub(super) fn read(source: &Source) -> Option<Written> {
     let text = &*source.text;
-    let mut reader =
-        Reader { text, source, stack: Vec::new(), root: None, comments: Vec::new(), cursor: 0, leads: Vec::new() };
+    let mut reader = Reader { text, source, stack: Vec::new(), root: None, comments: Vec::new(), cursor: 0, leads: Vec::new() };
     let (mut marker, mut ended) = (None, None);
     let mut pending: Option<Node> = None;
     for next in events(text) {
@@ -157,13 +156,9 @@ pub(super) fn read(source: &Source) -> Option<Written> {
             }
             Event::DocumentEnd if !range.is_empty() => ended = Some(range.start),
             Event::Comment(..) => reader.comment(range.start, range.end, &span),
-            Event::Alias(_) => reader.leaf(Node {
-                lead: range.start,
-                start: range.start,
-                end: range.end,
-                kind: Kind::Alias,
-                ..Node::default()
-            }),
+            Event::Alias(_) => {
+                reader.leaf(Node { lead: range.start, start: range.start, end: range.end, kind: Kind::Alias, ..Node::default() })
+            }
             Event::Scalar(decoded, style, ..) => pending = Some(reader.scalar(&decoded, style, range.start, range.end)?),
             Event::SequenceStart(style, ..) => reader.open(style, range.start, range.end, Kind::List(Style::Flow, Vec::new())),
             Event::MappingStart(style, ..) => reader.open(style, range.start, range.end, Kind::Map(Style::Flow, Vec::new())),
@@ -308,7 +303,8 @@ impl Reader<'_> {
             }
             (Kind::Map(_, entries), Some((lead, key))) => {
                 let colon = !matches!(node.kind, Kind::Empty)
-                    || gap::next_mark(self.text, key.end.max(key.anchor.map_or(0, |a| a.1))).is_some_and(|(_, mark)| mark == b':');
+                    || gap::next_mark(self.text, key.end.max(key.anchor.map_or(0, |a| a.1)))
+                        .is_some_and(|(_, mark)| mark == b':');
                 entries.push(Entry { lead, key, colon, value: node });
             }
             _ => {}

@@ -120,7 +120,8 @@ impl Writer<'_> {
     /// Writes the comment that stands in the line that was written last, and before a place, beside it. Says whether there was one.
     pub(super) fn comments_beside(&mut self, until: usize) -> bool {
         let Some(comment) = self.comments.get(self.next) else { return false };
-        let Some(gap) = comment.gap.filter(|_| comment.line == self.line && comment.start < until && !self.out.is_closed()) else {
+        let Some(gap) = comment.gap.filter(|_| comment.line == self.line && comment.start < until && !self.out.is_closed())
+        else {
             return false;
         };
         self.out.beside(said(&self.text[comment.start..comment.end]), gap, (self.opened == 0).then_some(comment.column));

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use runbook_core::diff;
 use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
 use runbook_core::value::{Size, format_size};
 use schemars::JsonSchema;
@@ -13,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::support::args::{Mode, yes};
 use crate::support::atomic::{Draft, back_up};
 use crate::support::blocking::blocking;
-use crate::support::diff;
 use crate::support::paths::{check_parent, fault, is_missing, make_parents, resolve, resource, tidy};
 
 pub(crate) struct FileWrite;

@@ -4,7 +4,6 @@ pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
 pub(crate) mod diag;
-pub(crate) mod diff;
 pub(crate) mod exec;
 pub(crate) mod globs;
 pub(crate) mod http_args;

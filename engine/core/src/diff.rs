@@ -14,7 +14,7 @@ enum Op {
 }
 
 /// What changes from `old` to `new`, as `diff -u` shows it; `None` if nothing does.
-pub(crate) fn unified(name: &str, old: Option<&str>, new: &str) -> Option<String> {
+pub fn unified(name: &str, old: Option<&str>, new: &str) -> Option<String> {
     if old == Some(new) {
         return None;
     }
@@ -142,10 +142,13 @@ mod tests {
 
     #[test]
     fn as_diff_shows_it() {
-        let diff = unified("f", Some("a\nb\nc\n"), "a\nB\nc\nd\n").unwrap();
+        let diff = unified("f", Some("a\nb\nc\n"), "a\nB\nc\nd\n").expect("a diff");
         assert_eq!(diff, "--- f\n+++ f\n@@ -1,3 +1,4 @@\n a\n-b\n+B\n c\n+d\n");
-        assert_eq!(unified("f", None, "x\n").unwrap(), "--- /dev/null\n+++ f\n@@ -0,0 +1 @@\n+x\n");
-        assert_eq!(unified("f", Some("x"), "").unwrap(), "--- f\n+++ f\n@@ -1 +0,0 @@\n-x\n\\ No newline at end of file\n");
+        assert_eq!(unified("f", None, "x\n").expect("a diff"), "--- /dev/null\n+++ f\n@@ -0,0 +1 @@\n+x\n");
+        assert_eq!(
+            unified("f", Some("x"), "").expect("a diff"),
+            "--- f\n+++ f\n@@ -1 +0,0 @@\n-x\n\\ No newline at end of file\n"
+        );
         assert_eq!(unified("f", Some("same"), "same"), None);
     }
 
@@ -153,7 +156,7 @@ mod tests {
     fn far_changes_are_hunks_of_their_own() {
         let old: String = (0..40).map(|i| format!("{i}\n")).collect();
         let new = old.replace("5\n", "five\n").replace("\n30\n", "\nthirty\n");
-        let diff = unified("f", Some(&old), &new).unwrap();
+        let diff = unified("f", Some(&old), &new).expect("a diff");
         assert!(diff.matches("@@ -").count() >= 2, "{diff}");
     }
 
@@ -190,7 +193,7 @@ mod tests {
     fn enormous_changes_still_give_a_diff() {
         let old: String = (0..3000).map(|i| format!("{i}\n")).collect();
         let new: String = (0..3000).map(|i| format!("x{i}\n")).collect();
-        let diff = unified("f", Some(&old), &new).unwrap();
+        let diff = unified("f", Some(&old), &new).expect("a diff");
         assert_eq!(diff.lines().count(), 3 + 6000);
     }
 }
