@@ -222,6 +222,10 @@ pub(crate) enum SchemaKind {
     Playbook,
     /// Of system files.
     System,
+    /// Of the lines that runs write with --json.
+    Event,
+    /// Of the report of a run (runbook runs show ID --json).
+    Report,
 }
 
 /// List the runs, or show one.
@@ -233,7 +237,7 @@ pub(crate) struct Runs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
-    /// Show a run as it was seen live.
+    /// Show a run as it was seen live; with --json, as one document.
     Show {
         /// The run's id, a unique part of it, or `latest`.
         #[arg(default_value = "latest")]

@@ -1,3 +1,4 @@
 //! The published schemas, with the real modules, held against real files and real runs.
 
+mod runs;
 mod shipped;

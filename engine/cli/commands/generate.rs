@@ -62,6 +62,8 @@ fn files() -> Vec<(String, String)> {
         ("docs/reference/language.md".to_owned(), markdown(language())),
         ("schemas/playbook.schema.json".to_owned(), json(&runbook_lang::schema::playbook(&registry))),
         ("schemas/system.schema.json".to_owned(), json(&runbook_lang::schema::system(&registry))),
+        ("schemas/event.schema.json".to_owned(), json(&runbook_core::published::event())),
+        ("schemas/report.schema.json".to_owned(), json(&runbook_core::published::report())),
         ("docs/reference/modules.md".to_owned(), markdown(modules_doc::list_markdown(&registry))),
     ];
     for entry in registry.iter() {

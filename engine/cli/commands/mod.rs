@@ -68,8 +68,8 @@ pub(crate) fn say(text: &str) {
 /// Tells a mistake that has no place in a file.
 pub(crate) fn complain(context: &Context, message: &str, help: Option<&str>) {
     if context.common.json {
-        let json = serde_json::json!({ "event": "error", "message": message, "help": help });
-        say(&json.to_string());
+        let complaint = runbook_core::event::Complaint::new(message, help);
+        say(&serde_json::to_string(&complaint).unwrap_or_default());
         return;
     }
     let mut err = std::io::stderr().lock();

@@ -1,6 +1,8 @@
 //! `runbook runs` and `runbook runs show`.
 
 use runbook_core::exit::Exit;
+use runbook_core::report::Report;
+use runbook_report::document::{self, document};
 use runbook_report::runs::RunSummary;
 use runbook_runtime::journal::{find_run, list_runs, read_journal};
 
@@ -66,8 +68,14 @@ pub(crate) fn runs(context: &Context, runs: &Runs) -> Exit {
                     return Exit::Internal;
                 }
             };
-            if *events || context.common.json {
+            if *events {
                 say(&runbook_report::runs::events(&journal.records));
+            } else if context.common.json {
+                let Some(report) = document(&journal.records, run.is_running()) else {
+                    complain(context, "the run has no beginning: nothing but its file was written", None);
+                    return Exit::Internal;
+                };
+                return tell(context, &report, step.as_deref());
             } else if let Some(step) = step {
                 match runbook_report::runs::show_step(&journal.records, step, &context.out) {
                     Some(text) => say(&text),
@@ -89,4 +97,20 @@ pub(crate) fn runs(context: &Context, runs: &Runs) -> Exit {
             Exit::Ok
         }
     }
+}
+
+/// Writes the report of a run, or of one of its steps.
+fn tell(context: &Context, report: &Report, step: Option<&str>) -> Exit {
+    let Some(step) = step else {
+        say(&document::json(report));
+        return Exit::Ok;
+    };
+    let found = document::find(report, step);
+    if found.is_empty() {
+        let help = format!("`runbook runs show {}` lists its steps", report.run.id);
+        complain(context, &format!("the run has no step `{step}`"), Some(&help));
+        return Exit::Usage;
+    }
+    say(&document::json(&found));
+    Exit::Ok
 }

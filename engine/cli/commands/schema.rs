@@ -1,4 +1,4 @@
-//! `runbook schema`: JSON Schemas for editors.
+//! `runbook schema`: JSON Schemas for editors and for programs.
 
 use runbook_core::exit::Exit;
 
@@ -11,6 +11,8 @@ pub(crate) fn schema(_: &Context, which: SchemaKind) -> Exit {
     let schema = match which {
         SchemaKind::Playbook => runbook_lang::schema::playbook(&registry),
         SchemaKind::System => runbook_lang::schema::system(&registry),
+        SchemaKind::Event => runbook_core::published::event(),
+        SchemaKind::Report => runbook_core::published::report(),
     };
     say(&serde_json::to_string_pretty(&schema).unwrap_or_default());
     Exit::Ok

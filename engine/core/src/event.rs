@@ -1,5 +1,6 @@
 //! Events: everything that happens in a run, for the journal and for reporters.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -14,7 +15,7 @@ use crate::world::{Answer, Origin, Reply, StopReason};
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// What became of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It succeeded and changed nothing.
@@ -48,7 +49,7 @@ impl Outcome {
 }
 
 /// A grade of a checklist's row, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GradeWord {
     /// Within the target.
@@ -84,7 +85,7 @@ impl GradeWord {
 }
 
 /// One line of `expect` after it was looked at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckLine {
     /// The expression as written.
     pub text: String,
@@ -99,7 +100,7 @@ pub struct CheckLine {
 }
 
 /// A graded value with its limits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Graded {
     /// The grade.
     pub grade: GradeWord,
@@ -116,7 +117,7 @@ pub struct Graded {
 }
 
 /// A row of a checklist's scoreboard.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// What was checked.
     pub name: String,
@@ -133,7 +134,7 @@ pub struct Row {
 }
 
 /// An input of a run with its origin. Secrets are masked by their mark.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     /// The name.
     pub name: String,
@@ -144,7 +145,7 @@ pub struct Input {
 }
 
 /// How often each outcome came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Steps that succeeded without a change.
     pub ok: u32,
@@ -174,7 +175,7 @@ impl Counts {
 }
 
 /// A step that is known beforehand, for the outline of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outline {
     /// Its path.
     pub path: StepPath,
@@ -183,19 +184,46 @@ pub struct Outline {
 }
 
 /// An event with its number and time, as reporters get it and the journal keeps it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The number within the run, from 1.
     pub seq: u64,
     /// When it happened, by the world's clock.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: jiff::Timestamp,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
 
+/// A mistake that is told between the records with `--json`, such as an answer that nothing asked for. It has no number and is in no journal.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Complaint {
+    /// Always `error`.
+    pub event: ComplaintTag,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// The word of a [`Complaint`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ComplaintTag {
+    /// `error`
+    Error,
+}
+
+impl Complaint {
+    /// A mistake with what to do about it.
+    pub fn new(message: &str, help: Option<&str>) -> Self {
+        Complaint { event: ComplaintTag::Error, message: message.to_owned(), help: help.map(str::to_owned) }
+    }
+}
+
 /// Something that happened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A run began. Always the first.
@@ -473,7 +501,7 @@ pub enum Event {
 }
 
 /// What became of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// It succeeded.
@@ -514,7 +542,7 @@ impl RunOutcome {
 }
 
 /// The slowest chain of steps that waited for each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CriticalPath {
     /// The steps in order.
     pub steps: Vec<String>,

@@ -1,9 +1,10 @@
 //! The exit codes, the same everywhere (`runbook help exit-codes`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why the program ended, as a process exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
     /// Done as asked.

@@ -15,6 +15,8 @@ pub mod model;
 pub mod module;
 pub mod node;
 pub mod path;
+pub mod published;
+pub mod report;
 pub mod span;
 pub mod suggest;
 pub mod value;

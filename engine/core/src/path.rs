@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a step stands in the walk: `steps[3].block[1]@api-gateway#2`.
+/// Where a step stands in the walk, such as `steps[3]@api-gateway.block[1]`; the run itself is empty.
 ///
-/// `[n]` counts from 1 within a list of steps, `@key` is a loop's item, `#n` the attempt, and `>name:` enters a played playbook.
+/// `[n]` counts from 1 within a list of steps, `@key` is a loop's item, and `>name:` enters a played playbook.
 /// A path never depends on what ran before or beside the step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepPath(Arc<str>);
 

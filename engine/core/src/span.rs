@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names one text of a [`SourceMap`].
@@ -108,7 +109,7 @@ pub struct Position {
 }
 
 /// Where something is written, in a form that can be recorded and shown without the source at hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The file as shown to people.
     pub file: String,

@@ -4,6 +4,7 @@
 //! replayed, here or on another host.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -40,7 +41,7 @@ pub struct Call {
 }
 
 /// What a call came to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// It gave a result.
@@ -71,7 +72,8 @@ pub enum Answer {
     },
     /// It took too long and was ended.
     TimedOut {
-        /// After so long.
+        /// After so long, in the form of ISO 8601 such as `PT5S`.
+        #[schemars(with = "String")]
         after: SignedDuration,
         /// The fields that could be filled: a map, or null.
         result: Value,
@@ -135,7 +137,7 @@ pub enum QuestionKind {
 }
 
 /// What a person, or whoever stands in for one, answered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     /// An answer: the value of an `ask`; `true` of a confirmation; `done`, `skip` or `failed` of a manual step.
@@ -171,7 +173,7 @@ pub enum Reply {
 }
 
 /// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Typed by the operator.
@@ -187,7 +189,7 @@ pub enum Origin {
 }
 
 /// Why the run should stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// SIGINT, or Ctrl-C at a prompt.

@@ -5,6 +5,7 @@
 
 pub mod code_doc;
 pub mod diagnostic;
+pub mod document;
 mod github;
 pub mod human;
 mod ink;

@@ -1,5 +1,6 @@
 //! What an expression saw: the operands that decided it, with their values.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ast::{Expr, ExprKind, ExprNode};
@@ -8,7 +9,7 @@ use super::{EvalError, Scope};
 use crate::value::Value;
 
 /// An operand as written and the value it had.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// The operand's text, such as `status`.
     pub text: String,

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much a step changes. Ordered: a declaration never lowers a module's own effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// It only looks.
@@ -40,7 +41,7 @@ impl fmt::Display for Effect {
 }
 
 /// Something that is read or changed: `service:NAME`, `port:N`, `process:PID`, `file:PATH`, `db:PATH-or-URL`, `host:*`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Resource(pub String);
 
@@ -79,7 +80,7 @@ impl fmt::Display for Resource {
 }
 
 /// Something a module must be allowed to do (`permissions:`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
     /// Start a program.
@@ -109,7 +110,7 @@ impl fmt::Display for Need {
 }
 
 /// What a call reads, changes and needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Touches {
     /// Resources it reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,9 +1,11 @@
 //! Values to and from JSON: plain for people and programs, tagged for the journal, revealed for a module.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -146,6 +148,40 @@ impl Serialize for Value {
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Json::deserialize(d).map(from_record)
+    }
+}
+
+/// The form of [`Value::to_record`].
+impl JsonSchema for Value {
+    fn schema_name() -> Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let inner = generator.subschema_for::<Value>();
+        let tag = |name: &str, description: &str, value: Json| {
+            json!({
+                "type": "object",
+                "description": description,
+                "properties": { name: value },
+                "required": [name],
+                "additionalProperties": false,
+            })
+        };
+        let text = || json!({ "type": "string" });
+        json_schema!({
+            "description": "A value. Kinds that JSON has not, and marks, are maps with one key that begins with `$`.",
+            "anyOf": [
+                { "type": ["null", "boolean", "number", "string"] },
+                tag("$duration", "A duration, such as `1m30s`.", text()),
+                tag("$size", "A number of bytes, such as `100MB`.", text()),
+                tag("$time", "A time in UTC, such as `2026-02-15T14:23:45Z`.", text()),
+                tag("$unknown", "A value that is not known, with the reason.", text()),
+                tag("$secret", "A secret: the names of what went into it, never the value.", json!({ "type": "array", "items": { "type": "string" } })),
+                { "type": "array", "items": inner },
+                { "type": "object", "additionalProperties": inner },
+            ],
+        })
     }
 }
 
