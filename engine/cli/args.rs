@@ -180,6 +180,9 @@ pub(crate) struct Check {
     /// The system's profile.
     #[arg(long)]
     pub(crate) profile: Option<String>,
+    /// Check again whenever a file changes, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// Lay files out in the one way, without changing what they say.

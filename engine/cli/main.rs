@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod operator;
 mod output;
+mod watch;
 
 use std::process::ExitCode;
 
