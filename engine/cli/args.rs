@@ -54,6 +54,9 @@ pub(crate) struct Common {
     /// Answer a question beforehand.
     #[arg(long, global = true, value_name = "ID=VALUE", value_parser = pair, help_heading = "Answers")]
     pub(crate) answer: Vec<(String, String)>,
+    /// Answer by a YAML or JSON file; flags go before it, and it goes before --yes. `runbook answers NAME` writes one to fill in.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Answers")]
+    pub(crate) answers: Option<PathBuf>,
     /// Never ask; a missing answer ends the run with exit 7.
     #[arg(long, global = true, help_heading = "Answers")]
     pub(crate) no_input: bool,
@@ -101,6 +104,14 @@ pub(crate) enum Command {
         /// Which one.
         #[arg(default_value = "playbook")]
         which: SchemaKind,
+    },
+    /// Write the questions of a playbook as an answers file to fill in.
+    Answers {
+        /// The playbook.
+        name: String,
+        /// The system's profile.
+        #[arg(long)]
+        profile: Option<String>,
     },
     /// Print completions for a shell.
     Completions {
@@ -225,6 +236,8 @@ pub(crate) enum SchemaKind {
     Playbook,
     /// Of system files.
     System,
+    /// Of answers files.
+    Answers,
     /// Of the lines that runs write with --json.
     Event,
     /// Of the report of a run (runbook runs show ID --json).

@@ -62,6 +62,7 @@ fn files() -> Vec<(String, String)> {
         ("docs/reference/language.md".to_owned(), markdown(language())),
         ("schemas/playbook.schema.json".to_owned(), json(&runbook_lang::schema::playbook(&registry))),
         ("schemas/system.schema.json".to_owned(), json(&runbook_lang::schema::system(&registry))),
+        ("schemas/answers.schema.json".to_owned(), json(&runbook_lang::schema::answers())),
         ("schemas/event.schema.json".to_owned(), json(&runbook_core::published::event())),
         ("schemas/report.schema.json".to_owned(), json(&runbook_core::published::report())),
         ("docs/reference/modules.md".to_owned(), markdown(modules_doc::list_markdown(&registry))),
@@ -81,9 +82,10 @@ fn json(schema: &serde_json::Value) -> String {
 /// The keys of the language, from the table that the reader and the schemas use too.
 fn language() -> String {
     let mut out = String::from(
-        "# The keys of the language\n\nEvery map of a playbook, system or test file with its keys. Any other key is a mistake.\n",
+        "# The keys of the language\n\nEvery map of a playbook, system, test or answers file with its keys. Any other key is a mistake.\n",
     );
-    for table in runbook_lang::keys::TABLES.iter().chain(runbook_lang::keys::TEST_TABLES) {
+    use runbook_lang::keys::{ANSWER_TABLES, TABLES, TEST_TABLES};
+    for table in TABLES.iter().chain(TEST_TABLES).chain(ANSWER_TABLES) {
         let mut title = table.name.chars();
         let title: String = title.next().into_iter().flat_map(char::to_uppercase).chain(title).collect();
         out.push_str(&format!("\n## {title}\n\n| key | value | meaning |\n|---|---|---|\n"));

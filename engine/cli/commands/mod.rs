@@ -1,5 +1,6 @@
 //! One command a file.
 
+mod answers;
 mod check;
 mod explain;
 mod fmt;
@@ -49,6 +50,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
             Exit::Ok
         }
         Command::Runs(runs) => runs::runs(&context, &runs),
+        Command::Answers { name, profile } => answers::answers(&context, &name, profile),
         Command::Explain { code } => explain::explain(&context, code.as_deref()),
         Command::Help { topic } => help::help(&context, topic.as_deref()),
         Command::Generate { check, root } => generate::generate(&context, &root, check),

@@ -1,6 +1,6 @@
 //! `runbook play`: load, check, lock, journal, walk, report.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use runbook_core::model::Plan;
 use runbook_core::module::Registry;
 use runbook_core::world::StopReason;
 use runbook_runtime::journal::{JournalWriter, new_run_id};
-use runbook_runtime::live::{Answers, LiveHost, LiveOptions, LiveWorld};
+use runbook_runtime::live::{Answers, FileAnswers, LiveHost, LiveOptions, LiveWorld};
 use runbook_runtime::lock::{Holder, Lock, LockError};
 use runbook_runtime::redact::Redactor;
 use runbook_runtime::signals::{Stop, listen};
 use runbook_runtime::sink::Sink;
 use runbook_runtime::{Inputs, LockWish};
 
-use super::{complain, loader, tell_diagnostics};
+use super::{answers, complain, loader, tell_diagnostics};
 use crate::args::Play;
 use crate::context::Context;
 use crate::operator::Prompt;
@@ -57,6 +57,10 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
             return Exit::Invalid;
         }
     };
+    let file = match answers::given(context, &loader, &loaded.plan, &registry) {
+        Ok(file) => file,
+        Err(exit) => return exit,
+    };
     let root = loader.root().to_owned();
     // One thread walks; modules wait for the world on it. A second one would only cost wake-ups.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -66,8 +70,14 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
             return Exit::Internal;
         }
     };
-    let exit = runtime.block_on(go(context, &play, Arc::new(loaded.plan), &registry, &root, &state));
+    let plan = Arc::new(loaded.plan);
+    let answered: HashSet<String> = file.answers.keys().chain(file.confirms.keys()).cloned().collect();
+    let exit = runtime.block_on(go(context, &play, plan.clone(), &registry, &root, &state, file));
     runtime.shutdown_background();
+    if exit == Exit::InputNeeded {
+        let answered = answered.into_iter().chain(play.param.iter().map(|(name, _)| name.clone())).collect();
+        answers::tell_missing(context, &plan, &registry, &answered);
+    }
     exit
 }
 
@@ -84,6 +94,9 @@ fn invocation(context: &Context, play: &Play, plan: &Plan) -> String {
         for (name, value) in values.iter().filter(|(name, _)| flag != "--param" || !secret(name)) {
             words.push(format!("{flag} {}", quote(&format!("{name}={value}"))));
         }
+    }
+    if let Some(file) = &context.common.answers {
+        words.push(format!("--answers {}", quote(&file.to_string_lossy())));
     }
     if let Some(profile) = &play.profile {
         words.push(format!("--profile {}", quote(profile)));
@@ -110,7 +123,15 @@ fn declared_env(context: &Context, plan: &Plan, redactor: &Redactor) -> HashMap<
     out
 }
 
-async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry, root: &Path, state: &Path) -> Exit {
+async fn go(
+    context: &Context,
+    play: &Play,
+    plan: Arc<Plan>,
+    registry: &Registry,
+    root: &Path,
+    state: &Path,
+    file: FileAnswers,
+) -> Exit {
     let redactor = Redactor::default();
     let run = new_run_id(Timestamp::now());
     let given = Inputs {
@@ -166,7 +187,8 @@ async fn go(context: &Context, play: &Play, plan: Arc<Plan>, registry: &Registry
         context.common.yes,
         context.common.answer.iter().cloned().collect(),
         context.common.confirm.iter().cloned().collect(),
-    );
+    )
+    .with_file(file);
     let operator =
         context.can_ask().then(|| Box::new(Prompt { output: output.clone() }) as Box<dyn runbook_runtime::live::Operator>);
     let world = LiveWorld::new(LiveOptions {

@@ -99,6 +99,7 @@ codes! {
     BadParam = "E0603", "a parameter's value is wrong", "The value is not of the parameter's type or breaks its rules.";
     UnknownProfile = "E0604", "an unknown profile", "The system file has no profile of this name.";
     UnknownAnswer = "E0605", "an answer that no question asks for", "No `ask`, `manual` or `confirm` has this id.";
+    BadAnswer = "E0606", "an answer that does not fit its question", "The question takes another kind of answer, or one of certain words. `runbook answers NAME` writes down every question of a playbook with what it takes.";
     // E07xx: tests of playbooks
     NotInResult = "E0701", "a field that the module never returns", "A test scripts what a module would return, or expects of it. This module's result has no such field, or the field never has a value of this kind. `runbook modules NAME` shows what it returns.";
     RuleAnswersNothing = "E0702", "a world rule that says not what happens", "A rule of a test's world has exactly one of `returns`, `error`, `unknown`, `refused`, `times_out` and `sequence`.";

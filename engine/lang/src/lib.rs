@@ -5,6 +5,7 @@
 //! plan. The only thing touched outside is the [`Loader`].
 
 mod allow;
+mod answers;
 mod check;
 mod decode;
 mod format;
@@ -33,6 +34,7 @@ mod suite_tests;
 mod testing;
 
 pub use allow::Allow;
+pub use answers::{Answers, Given, ReadAnswers, read_answers, template as answers_template};
 pub use format::{NotFormatted, format};
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};

@@ -22,6 +22,7 @@ use indexmap::IndexMap;
 use runbook_core::model::Unit;
 use runbook_core::module::Registry;
 
+pub(crate) use effects::effect;
 pub(crate) use graph::play_cycles;
 pub(crate) use playbook::playbook;
 pub(crate) use system::system;

@@ -1,6 +1,7 @@
 //! The one table of the language's keys: what decoding, the schema, "allowed here" and the reference pages are made of.
 
 mod alias;
+mod answers;
 mod form;
 mod playbook;
 mod step;
@@ -9,6 +10,7 @@ mod test;
 mod triage;
 
 pub use alias::{Alias, Where, find as find_alias};
+pub use answers::{ANSWERS_FILE, GIVEN};
 pub use form::{ENV, Form, ID, LINE, MEMBER, NET, PLAYBOOK_NAME, RESOURCE, SIGNAL, TIME, VARIABLE};
 pub use playbook::{LINK, LOCK, PARAM, PERMISSION, PLAYBOOK, SCHEDULE};
 pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
@@ -139,10 +141,13 @@ pub const TABLES: &[&Table] = &[
 pub const TEST_TABLES: &[&Table] =
     &[&TEST_FILE, &TEST, &ANSWER, &INTERRUPT, &RULE, &TURN, &EXPECT, &LISTED, &CALL, &MATCH, &RECORDED];
 
+/// Every table of answers files.
+pub const ANSWER_TABLES: &[&Table] = &[&ANSWERS_FILE, &GIVEN];
+
 /// The tables of the kind of file that `table` belongs to which know this key.
 pub fn tables_beside(table: &Table, name: &str) -> impl Iterator<Item = &'static Table> {
-    let of_tests = TEST_TABLES.iter().any(|t| t.name == table.name);
-    let tables = if of_tests { TEST_TABLES } else { TABLES };
+    let own = [TEST_TABLES, ANSWER_TABLES].into_iter().find(|all| all.iter().any(|t| t.name == table.name));
+    let tables = own.unwrap_or(TABLES);
     tables.iter().copied().filter(move |t| t.get(name).is_some())
 }
 
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn keys_are_documented_and_unique() {
-        for table in TABLES.iter().chain(TEST_TABLES) {
+        for table in TABLES.iter().chain(TEST_TABLES).chain(ANSWER_TABLES) {
             let mut seen = std::collections::HashSet::new();
             for key in table.keys {
                 assert!(seen.insert(key.name), "{} twice in {}", key.name, table.name);

@@ -20,7 +20,7 @@ use serde_json::{Map, Value as Json, json};
 
 pub use instance::instance;
 
-use crate::keys::{Key, PLAYBOOK, SYSTEM, Shape, Table};
+use crate::keys::{ANSWERS_FILE, Key, PLAYBOOK, SYSTEM, Shape, Table};
 use step::Place;
 
 /// The schema of a playbook file.
@@ -44,6 +44,11 @@ pub fn system(registry: &Registry) -> Json {
     schema
 }
 
+/// The schema of an answers file.
+pub fn answers() -> Json {
+    Maker::new(&Registry::default(), Style::Plain).file(&ANSWERS_FILE)
+}
+
 /// How values are written in a kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -53,6 +58,13 @@ pub(crate) enum Style {
     Lazy,
     /// There are no templates.
     Plain,
+}
+
+impl Style {
+    /// The style of what stands inside: what is rendered later ends with its map.
+    fn inside(self) -> Style {
+        if self == Style::Lazy { Style::Playbook } else { self }
+    }
 }
 
 /// Makes one schema. Definitions are added as they are needed.
@@ -115,7 +127,8 @@ impl<'a> Maker<'a> {
         let lazy = [crate::keys::SERVICE.name, crate::keys::STOP.name].contains(&table.name);
         let name = slug(table.name);
         self.defined(&name, |maker| {
-            let style = std::mem::replace(&mut maker.style, if lazy { Style::Lazy } else { Style::Playbook });
+            let inner = if lazy { Style::Lazy } else { maker.style.inside() };
+            let style = std::mem::replace(&mut maker.style, inner);
             let object = maker.object(table);
             maker.style = style;
             object

@@ -204,7 +204,13 @@ impl Maker<'_> {
                 let names = formed(form, false);
                 json!({ "type": "object", "propertyNames": names, "additionalProperties": self.shape(inner, key, place) })
             }
-            Shape::OneOf(forms) => any_of(forms.iter().map(|f| self.shape(f, key, place)).collect::<Vec<_>>()),
+            Shape::OneOf(forms) => {
+                let made: Vec<Json> = forms
+                    .iter()
+                    .map(|f| if matches!(f, Shape::Any) { anything_else(forms) } else { self.shape(f, key, place) })
+                    .collect();
+                any_of(made)
+            }
             Shape::Tree => self.tree(),
             Shape::Branch => self.branch(),
         }
@@ -233,6 +239,19 @@ impl Maker<'_> {
             described(any_of([json!({ "enum": ["continue"] }), goto, node, several]), Shape::Branch.wanted())
         })
     }
+}
+
+/// Anything beside these forms: a map with one of a table's keys is that table's.
+fn anything_else(forms: &[Shape]) -> Json {
+    let tables = forms.iter().filter_map(|f| match f {
+        Shape::Table(table) => Some(table),
+        _ => None,
+    });
+    let keys: Vec<Json> = tables.flat_map(|t| t.names()).map(|k| json!({ "required": [k] })).collect();
+    if keys.is_empty() {
+        return json!({ "type": ["string", "number", "boolean", "array", "object", "null"] });
+    }
+    json!({ "type": ["string", "number", "boolean", "array", "object", "null"], "not": { "type": "object", "anyOf": keys } })
 }
 
 fn expression() -> Json {

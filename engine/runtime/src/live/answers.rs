@@ -22,19 +22,69 @@ pub struct Answers {
     pub answers: HashMap<String, String>,
     /// `--confirm id=WORD`.
     pub confirms: HashMap<String, String>,
+    /// `--answers FILE`: what flags do not answer.
+    pub file: FileAnswers,
     used: Mutex<Vec<String>>,
+}
+
+/// Answers of a file.
+#[derive(Debug, Default)]
+pub struct FileAnswers {
+    /// By question id, each with its remark.
+    pub answers: HashMap<String, (Value, Option<String>)>,
+    /// The words that confirm what loses something.
+    pub confirms: HashMap<String, String>,
 }
 
 impl Answers {
     /// Answers by these flags.
     pub fn new(yes: bool, answers: HashMap<String, String>, confirms: HashMap<String, String>) -> Self {
-        Answers { yes, answers, confirms, used: Mutex::default() }
+        Answers { yes, answers, confirms, file: FileAnswers::default(), used: Mutex::default() }
     }
 
-    /// The answer to a question, if it was given beforehand.
+    /// With the answers of a file, for what flags do not answer.
+    #[must_use]
+    pub fn with_file(self, file: FileAnswers) -> Self {
+        Answers { file, ..self }
+    }
+
+    /// The answer to a question, if it was given beforehand: by a flag for this question, by the file, or by `--yes` for all.
     pub fn find(&self, question: &Question) -> Option<Reply> {
+        let all = || (self.yes && matches!(question.kind, QuestionKind::Confirm)).then(|| given(Value::Bool(true)));
+        self.by_flag(question).or_else(|| self.by_file(question)).or_else(all)
+    }
+
+    /// The answer that the file gives.
+    fn by_file(&self, question: &Question) -> Option<Reply> {
         let id = &question.id;
-        let given = |value: Value| Reply::Given { value, note: None, origin: Origin::Flag };
+        let given = |value: Value, note: Option<String>| Reply::Given { value, note, origin: Origin::File };
+        let unfit = |message: String| Reply::Unfit { message };
+        if let QuestionKind::ConfirmWord { word } = &question.kind {
+            let typed = self.take(&self.file.confirms, id)?;
+            return Some(if typed == *word {
+                given(Value::Bool(true), None)
+            } else {
+                unfit(format!("`confirm` of the answers file says `{typed}` for `{id}`, which is not the word that is asked for"))
+            });
+        }
+        if matches!(question.kind, QuestionKind::Confirm) && self.take(&self.file.confirms, id).is_some() {
+            return Some(given(Value::Bool(true), None));
+        }
+        let (value, note) = self.take(&self.file.answers, id)?;
+        Some(match &question.kind {
+            QuestionKind::Confirm => match (&value, value.as_str()) {
+                (Value::Bool(true), _) | (_, Some("yes" | "y" | "true")) => given(Value::Bool(true), note),
+                (Value::Bool(false), _) | (_, Some("no" | "n" | "false")) => Reply::Declined { origin: Origin::File },
+                _ => unfit(format!("the answer to `{id}` must be yes or no, found {value}")),
+            },
+            QuestionKind::Override => given(Value::Bool(true), Some(value.to_string())),
+            _ => given(value, note),
+        })
+    }
+
+    /// The answer that a flag for this question gives.
+    fn by_flag(&self, question: &Question) -> Option<Reply> {
+        let id = &question.id;
         match &question.kind {
             QuestionKind::Confirm => {
                 if let Some(text) = self.take(&self.answers, id) {
@@ -44,10 +94,7 @@ impl Answers {
                         other => Reply::Unfit { message: format!("the answer to `{id}` must be yes or no, found {other:?}") },
                     });
                 }
-                if self.take(&self.confirms, id).is_some() || self.yes {
-                    return Some(given(Value::Bool(true)));
-                }
-                None
+                self.take(&self.confirms, id).map(|_| given(Value::Bool(true)))
             }
             QuestionKind::ConfirmWord { word } => {
                 let typed = self.take(&self.confirms, id)?;
@@ -72,7 +119,7 @@ impl Answers {
         }
     }
 
-    fn take(&self, from: &HashMap<String, String>, id: &str) -> Option<String> {
+    fn take<T: Clone>(&self, from: &HashMap<String, T>, id: &str) -> Option<T> {
         let value = from.get(id)?.clone();
         self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id.to_owned());
         Some(value)
@@ -81,8 +128,9 @@ impl Answers {
     /// The ids that were given and asked for by nothing.
     pub fn unused(&self) -> Vec<String> {
         let used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut out: Vec<String> =
-            self.answers.keys().chain(self.confirms.keys()).filter(|id| !used.contains(id)).cloned().collect();
+        let flags = self.answers.keys().chain(self.confirms.keys());
+        let file = self.file.answers.keys().chain(self.file.confirms.keys());
+        let mut out: Vec<String> = flags.chain(file).filter(|id| !used.contains(id)).cloned().collect();
         out.sort();
         out.dedup();
         out
@@ -99,4 +147,9 @@ impl Answers {
             QuestionKind::Override => format!("--answer {id}=REASON"),
         }
     }
+}
+
+/// What a flag says.
+fn given(value: Value) -> Reply {
+    Reply::Given { value, note: None, origin: Origin::Flag }
 }

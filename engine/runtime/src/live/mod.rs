@@ -6,6 +6,6 @@ mod host;
 mod tree;
 mod world;
 
-pub use answers::{Answers, Operator};
+pub use answers::{Answers, FileAnswers, Operator};
 pub use host::LiveHost;
 pub use world::{LiveOptions, LiveWorld};

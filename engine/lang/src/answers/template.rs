@@ -1,0 +1,131 @@
+//! An answers file to fill in.
+
+use runbook_core::model::{Answers, Arg, ParamType, Plan, Step};
+use runbook_core::module::Registry;
+
+use super::question::{Question, Questions, What};
+
+/// The questions of a plan as an answers file in which every answer is empty, but for the ids that `known` says are answered.
+pub fn template(plan: &Plan, registry: &Registry, known: &dyn Fn(&str) -> bool) -> String {
+    let questions = Questions::of(plan, registry);
+    let mut answers = String::new();
+    let mut confirms = String::new();
+    let mut nameless = 0;
+    let mut written: Vec<String> = Vec::new();
+    for question in questions.iter().filter(|q| !matches!(q.what, What::Maybe)) {
+        // A path in a played playbook depends on who plays it.
+        let id = question.answered_by().filter(|_| question.id.is_some() || question.unit == plan.root);
+        let Some(id) = id else {
+            nameless += 1;
+            continue;
+        };
+        if known(&id) || written.contains(&id) {
+            continue;
+        }
+        let section = if matches!(question.what, What::Word(..)) { &mut confirms } else { &mut answers };
+        for line in about(question) {
+            section.push_str(&format!("  # {}\n", one_line(&line)));
+        }
+        section.push_str(&format!("  {id}:\n"));
+        written.push(id);
+    }
+    let mut out = format!("# Answers for `{0}`, to be given with: runbook play {0} --answers FILE\n", plan.root);
+    out.push_str("# What is left empty is not answered.\n");
+    out.push_str(&format!("playbook: {}\n", plan.root));
+    if written.is_empty() && nameless == 0 {
+        out.push_str("# It asks nothing.\n");
+    }
+    if !answers.is_empty() {
+        out.push_str("answers:\n");
+        out.push_str(&answers);
+    }
+    if !confirms.is_empty() {
+        out.push_str("# Each loses something: the word is typed.\n");
+        out.push_str("confirm:\n");
+        out.push_str(&confirms);
+    }
+    if nameless > 0 {
+        let (what, them) = if nameless == 1 { ("1 question is", "it") } else { ("more questions are", "them") };
+        let count = if nameless == 1 { String::new() } else { format!("{nameless} ") };
+        out.push_str(&format!("# {count}{what} not listed: give the step an `id`, so that {them} can be answered by name.\n"));
+    }
+    out
+}
+
+/// What a question asks, and what it takes.
+fn about(question: &Question<'_>) -> Vec<String> {
+    match &question.what {
+        What::Param(param) => {
+            let mut lines = vec![param.ask.clone().unwrap_or_default(), takes(param.ty, param.choices.as_ref())];
+            lines.extend(param.help.clone());
+            lines
+        }
+        What::Ask(ask) => {
+            let mut lines = vec![ask.question.text.to_string(), takes(ask.ty, ask.choices.as_ref())];
+            if let Some(default) = ask.default.as_ref().filter(|d| d.is_literal()) {
+                lines.push(format!("An operator who just presses Enter answers {}.", default.skeleton()));
+            }
+            lines
+        }
+        What::Manual(text) => vec![text.text.to_string(), "done, skip, failed or later".to_owned()],
+        What::Confirm(step) => vec![format!("{}?", called(step)), "yes or no".to_owned()],
+        What::Word(step, word) => {
+            let word = match word {
+                Some(word) => word.text.to_string(),
+                None => question.answered_by().unwrap_or_default(),
+            };
+            vec![format!("{}: the word is {word}", called(step))]
+        }
+        What::Maybe => Vec::new(),
+        What::Override(step) => vec![format!("A reason to accept it all the same if it fails: {}", called(step))],
+        What::Node(node) => vec![
+            node.ask.text.to_string(),
+            match &node.answers {
+                Answers::YesNo { .. } => "yes, no or unknown".to_owned(),
+                Answers::Choices { choices, .. } => takes(ParamType::Choice, Some(choices)),
+            },
+        ],
+    }
+}
+
+/// What an answer of a type looks like.
+fn takes(ty: ParamType, choices: Option<&Arg>) -> String {
+    if let Some(list) = choices.filter(|c| c.is_literal()).map(Arg::skeleton)
+        && let Some(items) = list.as_list()
+    {
+        let names: Vec<String> = items.iter().map(ToString::to_string).collect();
+        return format!("one of {}", names.join(", "));
+    }
+    match ty {
+        ParamType::String => "a text".to_owned(),
+        ParamType::Int => "a whole number".to_owned(),
+        ParamType::Float => "a number".to_owned(),
+        ParamType::Bool => "true or false".to_owned(),
+        ParamType::Duration => "a duration such as 30s".to_owned(),
+        ParamType::Size => "a size such as 100MB".to_owned(),
+        ParamType::Time => "a time such as 2026-02-15T14:23:45Z".to_owned(),
+        ParamType::Path => "a path".to_owned(),
+        ParamType::Url => "a URL".to_owned(),
+        ParamType::List => "a list".to_owned(),
+        ParamType::Map => "a map".to_owned(),
+        ParamType::Choice => "one of its choices".to_owned(),
+        ParamType::Secret => {
+            "a secret: leave it empty where others may read the file, and type it when it is asked for".to_owned()
+        }
+    }
+}
+
+/// What a step is called, as far as that is written.
+fn called(step: &Step) -> String {
+    match (&step.name, &step.id) {
+        (Some(name), _) => name.text.to_string(),
+        (None, Some(id)) => format!("{} ({})", id.value, step.body.word()),
+        (None, None) => step.body.word().to_owned(),
+    }
+}
+
+/// Text on one line, without anything that could end the comment it stands in.
+fn one_line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
