@@ -8,6 +8,7 @@ mod generated;
 mod golden;
 mod journals;
 mod new;
+mod pictures;
 mod signals;
 mod stack;
 mod terminal;
