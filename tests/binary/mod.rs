@@ -11,3 +11,4 @@ mod new;
 mod signals;
 mod stack;
 mod terminal;
+mod triage;
