@@ -18,6 +18,7 @@ pub(crate) struct Walk {
     params: Vec<(String, String)>,
     env: Vec<(String, String)>,
     stop: Option<(jiff::SignedDuration, StopReason)>,
+    detailed_exit: bool,
 }
 
 /// What a walk left.
@@ -77,6 +78,12 @@ impl Walk {
         self
     }
 
+    /// With `--detailed-exitcode`.
+    pub(crate) fn detailed_exit(mut self) -> Walk {
+        self.detailed_exit = true;
+        self
+    }
+
     /// Walks it; mistakes in the playbook or its parameters fail the test.
     #[track_caller]
     pub(crate) fn go(self) -> Walked {
@@ -122,6 +129,7 @@ impl Walk {
                 program: "/bin/runbook".into(),
                 root: "/project".into(),
                 invocation: "runbook play test".into(),
+                detailed_exit: self.detailed_exit,
             };
             let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
             let elapsed = world.elapsed();
@@ -168,6 +176,34 @@ impl Walked {
     pub(crate) fn notes(&self) -> Vec<String> {
         let events = self.world.events.lock().unwrap();
         events.iter().filter_map(|e| if let Event::Note { text, .. } = e { Some(text.clone()) } else { None }).collect()
+    }
+
+    /// The answered questions of trees, in order: `key answer origin`.
+    pub(crate) fn answers(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        let word = |origin: &_| serde_json::to_value(origin).unwrap().as_str().unwrap().to_owned();
+        let one = |e: &Event| match e {
+            Event::NodeAnswered { key, answer, origin, .. } => Some(format!("{key} {answer} {}", word(origin))),
+            _ => None,
+        };
+        events.iter().filter_map(one).collect()
+    }
+
+    /// The evidence of the answered question with this key.
+    #[track_caller]
+    pub(crate) fn evidence(&self, wanted: &str) -> String {
+        let events = self.world.events.lock().unwrap();
+        let found = events.iter().find_map(|e| match e {
+            Event::NodeAnswered { key, evidence, .. } if key == wanted => Some(evidence.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("`{wanted}` was not answered"))
+    }
+
+    /// The findings of trees, in the order in which they were made.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        events.iter().filter_map(|e| if let Event::Finding { finding, .. } = e { Some(finding.clone()) } else { None }).collect()
     }
 
     /// The modules that were called, in order.

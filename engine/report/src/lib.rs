@@ -26,6 +26,7 @@ pub mod show;
 mod step_words;
 mod table;
 mod terminal;
+mod tree;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
