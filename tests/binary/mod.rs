@@ -1,6 +1,7 @@
 //! The real binary, run as an operator runs it.
 
 mod answers;
+mod bad_files;
 mod bad_input;
 mod commands;
 mod fmt;

@@ -6,6 +6,7 @@
 
 mod allow;
 mod check;
+mod clear;
 mod decode;
 mod format;
 mod index;
