@@ -1,6 +1,7 @@
 //! Parameter values: from text or another value to the parameter's type, with its rules.
 
 use crate::expr::Scope;
+use crate::forms;
 use crate::model::{Arg, Param, ParamType};
 use crate::span::Spanned;
 use crate::suggest::nearest;
@@ -42,7 +43,10 @@ pub fn sort(params: &[Param], vars: &[(Spanned<String>, Arg)], given: &[(String,
                     let value = if param.ty == ParamType::Secret { value.into_secret(name) } else { value };
                     out.params.insert(name.clone(), value);
                 }
-                Err(error) => wrong.push(format!("parameter `{name}` ({}): {}", param.ty.word(), error.message)),
+                Err(error) => {
+                    let help = error.help.map(|h| format!("; {h}")).unwrap_or_default();
+                    wrong.push(format!("parameter `{name}` ({}): {}{help}", param.ty.word(), error.message));
+                }
             }
         } else if let Some((_, arg)) = vars.iter().find(|(n, _)| n.value == *name) {
             // A literal's kind is kept.
@@ -78,7 +82,9 @@ pub fn sort(params: &[Param], vars: &[(Spanned<String>, Arg)], given: &[(String,
 /// Text that is not of the type.
 pub fn from_text(ty: ParamType, text: &str) -> Result<Value, InputError> {
     let json = |what: &str| {
-        serde_json::from_str(text).map(crate::value::from_json).or_else(|_| fail(format!("expected {what}, found {text:?}")))
+        crate::value::strict_json(text)
+            .map(crate::value::from_json)
+            .map_err(|why| InputError { message: format!("expected {what}, found {text:?}"), help: Some(why) })
     };
     match ty {
         ParamType::Int => text.parse().map(Value::Int).or_else(|_| fail(format!("expected a whole number, found {text:?}"))),
@@ -100,6 +106,25 @@ pub fn from_text(ty: ParamType, text: &str) -> Result<Value, InputError> {
     }
 }
 
+/// What to write where a value is not of the type.
+fn instead(ty: ParamType, value: &Value, secret: bool) -> String {
+    let text = value.as_str().filter(|_| !secret);
+    match (ty, text) {
+        (ParamType::Duration, _) => forms::DURATION.to_owned(),
+        (ParamType::Size, _) => forms::SIZE.to_owned(),
+        (ParamType::Time, _) => forms::TIME.to_owned(),
+        (ParamType::Bool, Some("yes" | "on")) => "write `true`".to_owned(),
+        (ParamType::Bool, Some("no" | "off")) => "write `false`".to_owned(),
+        (ParamType::Url, Some(text)) => format!("begin with a scheme: `http://{}`", text.trim_start_matches('/')),
+        (ParamType::String | ParamType::Path | ParamType::Secret, None)
+            if !secret && !matches!(value, Value::List(_) | Value::Map(_)) =>
+        {
+            format!("put it in quotes: \"{value}\"")
+        }
+        _ => format!("its type is `{}`", ParamType::ALL.iter().find(|(_, t)| *t == ty).map_or("string", |(word, _)| word)),
+    }
+}
+
 /// Makes a value one of the parameter's type, without guessing.
 ///
 /// # Errors
@@ -110,11 +135,12 @@ pub fn typed(ty: ParamType, value: Value) -> Result<Value, InputError> {
     }
     let names = value.secret_names().to_vec();
     let expected = |what: &str| {
-        let found = match value.bare() {
+        let bare = value.bare();
+        let found = match bare {
             Value::Str(s) if names.is_empty() => format!("{:?}", &**s),
             other => other.kind().to_owned(),
         };
-        fail(format!("expected {what}, found {found}"))
+        Err(InputError { message: format!("expected {what}, found {found}"), help: Some(instead(ty, bare, !names.is_empty())) })
     };
     let text = value.as_str();
     let out = match (ty, value.bare()) {
@@ -182,7 +208,7 @@ pub fn check(param: &Param, value: Value, scope: &dyn Scope) -> Result<Value, In
             let near = value.as_str().and_then(|v| nearest(v, names.iter().map(String::as_str)));
             return Err(InputError {
                 message: format!("{} is not one of {}", shown(), names.join(", ")),
-                help: near.map(|n| format!("did you mean `{n}`?")),
+                help: Some(near.map_or_else(|| "give one of them".to_owned(), |n| format!("did you mean `{n}`?"))),
             });
         }
     }
@@ -206,13 +232,19 @@ pub fn check(param: &Param, value: Value, scope: &dyn Scope) -> Result<Value, In
         if (least && order.is_lt()) || (!least && order.is_gt()) {
             let word = if least { "at least" } else { "at most" };
             let what = if length.is_some() { "its length" } else { "it" };
-            return fail(format!("{} is out of range: {what} must be {word} {limit}", shown()));
+            return Err(InputError {
+                message: format!("{} is out of range: {what} must be {word} {limit}", shown()),
+                help: Some(format!("the parameter says `{}: {limit}`", if least { "min" } else { "max" })),
+            });
         }
     }
     if let (Some(pattern), Some(text)) = (&param.pattern, value.as_str()) {
         let matches = regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|re| re.is_match(text));
         if !matches {
-            return fail(format!("{} does not match the pattern `{}`", shown(), pattern.value));
+            return Err(InputError {
+                message: format!("{} does not match the pattern `{}`", shown(), pattern.value),
+                help: Some("the whole text must match it".to_owned()),
+            });
         }
     }
     Ok(if param.ty == ParamType::Secret { value.into_secret(&param.name.value) } else { value })

@@ -7,6 +7,7 @@
 mod allow;
 mod answers;
 mod check;
+mod clear;
 mod decode;
 mod format;
 mod index;
