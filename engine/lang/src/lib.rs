@@ -5,6 +5,7 @@
 //! plan. The only thing touched outside is the [`Loader`].
 
 mod allow;
+mod bless;
 mod check;
 mod decode;
 mod format;
@@ -34,6 +35,7 @@ mod testing;
 
 pub use allow::Allow;
 pub use format::{NotFormatted, format};
+pub use bless::bless;
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
 pub use loader::{DiskLoader, Found, Loader, MemoryLoader, is_test};
