@@ -15,6 +15,7 @@ mod reading;
 mod runs;
 mod schema;
 mod show;
+mod test;
 pub(crate) mod usage;
 
 use std::io::Write;
@@ -43,6 +44,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         Command::Triage(args) => play::play(&context, args, play::Want::Tree),
         Command::List => list::list(&context),
         Command::Fmt(args) => fmt::fmt(&context, &args),
+        Command::Test(args) => test::test(&context, &args),
         Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
         Command::Graph(graph) => graph::graph(&context, &graph),

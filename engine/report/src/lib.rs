@@ -27,6 +27,7 @@ mod step_words;
 mod table;
 mod terminal;
 mod tree;
+pub mod tests;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
