@@ -26,8 +26,8 @@ pub mod show;
 mod step_words;
 mod table;
 mod terminal;
-mod tree;
 pub mod tests;
+mod tree;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
