@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about,
     disable_help_subcommand = true,
     arg_required_else_help = false,
-    after_help = "Try: runbook list\n     runbook show stack-start\n     runbook play stack-start\n     runbook check\nExit codes: runbook help exit-codes"
+    after_help = "Try: runbook list\n     runbook show stack-start\n     runbook play stack-start\n     runbook check\n     runbook test\nExit codes: runbook help exit-codes"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Lay files out in the one way, without changing what they say.
     Fmt(Fmt),
+    /// Run the tests of playbooks; nothing real is touched.
+    Test(Test),
     /// Write a new playbook.
     New(New),
     /// List the modules, or show one.
@@ -216,6 +218,40 @@ pub(crate) struct Fmt {
     pub(crate) stdin: bool,
 }
 
+/// Run the tests of playbooks.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Playbooks, test files or folders; default: every test of the project.
+    pub(crate) names: Vec<String>,
+    /// Only tests whose name holds this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// How many tests at the same time; default: as many as there are processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// List the tests and run none.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Begin no further test after one has failed.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Count warnings as failures: rules that no call used, answers that nobody asked for.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Write down what runs do now, in the tests that have `recorded`, and show the difference.
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Show which steps, branches and answers no test took.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Fail if less than this part of the steps, branches and answers was taken.
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    pub(crate) min_coverage: Option<f64>,
+    /// Write the results as JUnit XML to this file too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
 /// How diagnostics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
@@ -273,6 +309,13 @@ fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn percentage(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse::<f64>() {
+        Ok(n) if (0.0..=100.0).contains(&n) => Ok(n),
+        _ => Err("expected a number from 0 to 100".to_owned()),
     }
 }
 

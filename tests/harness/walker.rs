@@ -101,16 +101,8 @@ impl Walk {
                 })
                 .collect::<Vec<_>>()
         })?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let world = ScriptedWorld::new(self.rules, self.answers);
-            if let Some((after, reason)) = self.stop {
-                let stop = world.stop().clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(std::time::Duration::try_from(after).unwrap()).await;
-                    stop.ask(reason);
-                });
-            }
+        let world = ScriptedWorld::new(self.rules, self.answers);
+        let walk = async {
             let inputs = Inputs {
                 run: "test-run".into(),
                 operator: "tester".into(),
@@ -123,10 +115,11 @@ impl Walk {
                 root: "/project".into(),
                 invocation: "runbook play test".into(),
             };
-            let result = runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await?;
-            let elapsed = world.elapsed();
-            Ok(Walked { result, world, elapsed })
-        })
+            runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await
+        };
+        let result = world.run(walk, self.stop).expect("a walk comes to an end")?;
+        let elapsed = world.elapsed();
+        Ok(Walked { result, world, elapsed })
     }
 }
 

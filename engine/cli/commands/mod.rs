@@ -13,6 +13,7 @@ mod play;
 mod runs;
 mod schema;
 mod show;
+mod test;
 pub(crate) mod usage;
 
 use std::io::Write;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         Command::Play(play) => play::play(&context, play),
         Command::List => list::list(&context),
         Command::Fmt(args) => fmt::fmt(&context, &args),
+        Command::Test(args) => test::test(&context, &args),
         Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
         Command::Check(check) => check::check(&context, &check),

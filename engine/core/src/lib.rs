@@ -19,5 +19,6 @@ pub mod published;
 pub mod report;
 pub mod span;
 pub mod suggest;
+pub mod tested;
 pub mod value;
 pub mod world;

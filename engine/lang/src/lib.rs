@@ -6,6 +6,7 @@
 
 mod allow;
 mod answers;
+mod bless;
 mod check;
 mod decode;
 mod format;
@@ -36,6 +37,7 @@ mod testing;
 pub use allow::Allow;
 pub use answers::{Answers, Given, ReadAnswers, read_answers, template as answers_template};
 pub use format::{NotFormatted, format};
+pub use bless::bless;
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
 pub use loader::{DiskLoader, Found, Loader, MemoryLoader, is_test};

@@ -22,6 +22,7 @@ mod schema_doc;
 pub mod show;
 mod table;
 mod terminal;
+pub mod tests;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;

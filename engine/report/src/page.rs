@@ -112,6 +112,25 @@ impl Page {
         }
     }
 
+    /// A sentence, filled at the width; further lines stand two columns deeper.
+    pub(crate) fn prose_line(&mut self, indent: usize, ink: Ink, sentence: &str) {
+        let width = self.policy.width.saturating_sub(indent + 2);
+        for (i, line) in wrap(sentence, width).iter().enumerate() {
+            self.push(Line::indent(indent + if i == 0 { 0 } else { 2 }).with(ink, line));
+        }
+    }
+
+    /// A word with what it is about in a column beside it, broken at the width.
+    pub(crate) fn labelled(&mut self, indent: usize, word: &str, column: usize, text: &str) {
+        let width = self.policy.width.saturating_sub(indent + column);
+        for (i, piece) in crate::ink::wrap_hard(text, width).iter().enumerate() {
+            let mut line = Line::indent(indent);
+            line.push(Ink::Dim, if i == 0 { word } else { "" });
+            line.pad_to(indent + column);
+            self.push(line.with(Ink::Plain, piece));
+        }
+    }
+
     pub(crate) fn finish(self) -> String {
         text(self.lines, &self.policy)
     }

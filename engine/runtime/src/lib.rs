@@ -8,5 +8,6 @@ pub mod redact;
 pub mod scripted;
 pub mod signals;
 pub mod sink;
+pub mod testing;
 
-pub use interp::{Inputs, LockWish, RunResult, lock_wish, run};
+pub use interp::{Inputs, LockWish, RunResult, lock_wish, run, run_then};

@@ -35,7 +35,7 @@ use runbook_core::value::Map;
 use runbook_core::world::World;
 
 pub use lock_wish::{LockWish, lock_wish};
-pub use run::{Inputs, RunResult, run};
+pub use run::{Inputs, RunResult, run, run_then};
 
 /// Locks a mutex whose holders never panic while holding it.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use runbook_core::event::{Counts, Event, FORMAT_VERSION, Input, Outline, RunOutcome};
 use runbook_core::exit::Exit;
-use runbook_core::expr::shell_quote;
+use runbook_core::expr::{Scope, shell_quote};
 use runbook_core::inputs;
 use runbook_core::model::{Contents, Param, ParamType, Plan};
 use runbook_core::module::{Effect, Registry};
@@ -17,6 +17,7 @@ use runbook_core::world::{Question, QuestionKind, Reply, StopReason, World};
 
 use super::flow::{Abort, Flow};
 use super::frame::{Env, Frame, Local};
+use super::scope::View;
 use super::{Interpreter, locked, millis};
 
 /// What a run is given.
@@ -62,6 +63,20 @@ pub struct RunResult {
 /// # Errors
 /// Parameters that do not fit: nothing ran, and no event was told.
 pub async fn run(plan: Arc<Plan>, registry: &Registry, world: &dyn World, given: Inputs) -> Result<RunResult, Vec<String>> {
+    run_then(plan, registry, world, given, |_, _| ()).await.map(|(result, ())| result)
+}
+
+/// As [`run`], and at the end `look` sees what the playbook's expressions would see there.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_then<T>(
+    plan: Arc<Plan>,
+    registry: &Registry,
+    world: &dyn World,
+    given: Inputs,
+    look: impl FnOnce(&dyn Scope, &RunResult) -> T,
+) -> Result<(RunResult, T), Vec<String>> {
     let unit = plan.root_unit().clone();
     let mut interpreter = Interpreter::new(plan.clone(), registry, world, &given);
     let mut params = interpreter.parameters(&unit.playbook.params, &unit.system.vars, &given.params)?;
@@ -74,7 +89,9 @@ pub async fn run(plan: Arc<Plan>, registry: &Registry, world: &dyn World, given:
         Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
     let played = interpreter.walk(&env, &StepPath::root()).await;
     interpreter.note_left(&env);
-    Ok(interpreter.finished(&given, &env, played))
+    let result = interpreter.finished(&given, &env, played);
+    let seen = look(&View { env: &env, own: None, now: world.now() }, &result);
+    Ok((result, seen))
 }
 
 impl<'w> Interpreter<'w> {
