@@ -66,7 +66,15 @@ pub fn bless(text: &str, runs: &[(Span, &Trace)]) -> Result<String, Span> {
         let end = (span.end as usize).min(text.len());
         let end = if text[end..].starts_with(':') { end + 1 } else { end };
         let end = value_end(text, start, end, indent.len());
-        edits.push((start, end, block(trace, &indent)));
+        let mut new = block(trace, &indent);
+        let mut end = end;
+        // A comment behind a value of one line is about the key.
+        let rest = text[end..].split('\n').next().unwrap_or("");
+        if !text[start..end].contains('\n') && rest.trim_start().starts_with('#') {
+            new.insert_str("recorded:".len(), rest.trim_end());
+            end += rest.len();
+        }
+        edits.push((start, end, new));
     }
     edits.sort_by_key(|(start, ..)| std::cmp::Reverse(*start));
     let mut out = text.to_owned();
@@ -137,7 +145,7 @@ mod tests {
         let after = blessed(before, &new);
         assert_eq!(
             after,
-            "test: t   # why\nrecorded:\n  outcome: succeeded\n  path:\n    - a ok\n  calls:\n    - 'http {\"url\":\"x: y\"}'   # written by bless\n# last\n"
+            "test: t   # why\nrecorded:   # written by bless\n  outcome: succeeded\n  path:\n    - a ok\n  calls:\n    - 'http {\"url\":\"x: y\"}'\n# last\n"
         );
         // What was written is read back as it is, and written again the same.
         let again = root(&after);

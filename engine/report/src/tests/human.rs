@@ -26,14 +26,21 @@ const MOST: usize = 40;
 pub fn human(report: &TestReport, policy: &TermPolicy, level: Level) -> String {
     let mut page = Page::new(policy);
     let quiet = level == Level::Quiet;
+    let mut after_failure = false;
     for (file, tests) in report.by_file() {
+        if std::mem::take(&mut after_failure) {
+            page.blank();
+        }
         let failed = tests.iter().filter(|t| t.end == TestEnd::Failed).count();
         if !quiet || failed > 0 {
             page.push(file_line(file, &tests, failed));
         }
         for test in tests {
             match (test.end, level) {
-                (TestEnd::Failed, _) => failed_test(&mut page, test, level),
+                (TestEnd::Failed, _) => {
+                    failed_test(&mut page, test, level);
+                    after_failure = true;
+                }
                 (_, Level::Verbose(_)) => verbose_test(&mut page, test),
                 _ => {}
             }
@@ -41,7 +48,8 @@ pub fn human(report: &TestReport, policy: &TermPolicy, level: Level) -> String {
     }
     if !quiet {
         let mut first = true;
-        for warning in report.tests.iter().flat_map(|t| &t.warnings).chain(&report.warnings) {
+        for warning in report.tests.iter().filter(|t| t.end != TestEnd::Failed).flat_map(|t| &t.warnings).chain(&report.warnings)
+        {
             if std::mem::take(&mut first) {
                 page.blank();
             }
@@ -75,14 +83,24 @@ fn failed_test(page: &mut Page, test: &Tested, level: Level) {
     let (mark, _) = page.glyphs.outcome(Outcome::Failed);
     page.blank();
     page.prose_line(2, Ink::Bold, &format!("{mark} {}", test.name));
-    page.push(Line::indent(4).with(Ink::Dim, &format!("{} plays {}{}", at(&test.place), test.playbook, profile(test))));
+    page.prose_line(4, Ink::Dim, &format!("{} plays {}{}", at(&test.place), test.playbook, profile(test)));
     for failure in &test.failures {
         told(page, failure);
+    }
+    // A rule that was meant to answer and did not is often the cause.
+    for warning in &test.warnings {
+        page.prose_line(
+            4,
+            Ink::Warn,
+            &format!("{} [{}] (line {})", warning.message, warning.code, warning.place.as_ref().map_or(0, |p| p.line)),
+        );
+        if let Some(help) = &warning.help {
+            page.labelled(INDENT, "help", 10, help);
+        }
     }
     if matches!(level, Level::Verbose(_)) {
         trace(page, test);
     }
-    page.blank();
 }
 
 fn profile(test: &Tested) -> String {
@@ -186,8 +204,7 @@ fn warn(page: &mut Page, warning: &TestFailure, strict: bool) {
 
 fn summary(report: &TestReport) -> Vec<Line> {
     let mut out = Vec::new();
-    let (passed, failed, rest) =
-        (report.count(TestEnd::Passed), report.count(TestEnd::Failed), report.count(TestEnd::NotRun));
+    let (passed, failed, rest) = (report.count(TestEnd::Passed), report.count(TestEnd::Failed), report.count(TestEnd::NotRun));
     let took = duration(report.took.as_secs_f64() * 1000.0);
     let mut parts = Vec::new();
     if failed > 0 {
@@ -204,15 +221,17 @@ fn summary(report: &TestReport) -> Vec<Line> {
         parts.push(count(warned, "warning"));
     }
     let ink = if report.is_good() { Ink::Good } else { Ink::Bad };
-    out.push(Line::of(ink, &format!("{}: {}", count(report.tests.len(), "test"), parts.join(", "))).with(Ink::Dim, &format!("  {took}")));
+    out.push(
+        Line::of(ink, &format!("{}: {}", count(report.tests.len(), "test"), parts.join(", ")))
+            .with(Ink::Dim, &format!("  {took}")),
+    );
     if report.strict && warned > 0 && failed == 0 {
         out.push(Line::of(Ink::Bad, "with --strict a warning is a failure"));
     }
     if let (false, Some(least), Some(covered)) = (report.covers_enough(), report.least, report.covered()) {
         out.push(Line::of(Ink::Bad, &format!("the coverage is {covered:.1} %, less than the {least} % of --min-coverage")));
     }
-    let codes: BTreeMap<&str, ()> =
-        report.tests.iter().flat_map(|t| &t.failures).map(|f| (f.code.as_str(), ())).collect();
+    let codes: BTreeMap<&str, ()> = report.tests.iter().flat_map(|t| &t.failures).map(|f| (f.code.as_str(), ())).collect();
     if !codes.is_empty() {
         let codes: Vec<String> = codes.into_keys().map(|c| format!("runbook explain {c}")).collect();
         out.push(Line::of(Ink::Dim, &format!("more about a code: {}", and_list(&codes[..1.min(codes.len())]))));

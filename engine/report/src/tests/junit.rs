@@ -108,7 +108,11 @@ mod tests {
         assert_eq!(xml("\u{0}\u{1b}[31m\u{fffe}\u{ffff}x\u{85}é\u{1f600}\r"), "[31mx\u{85}é\u{1f600}");
         for c in '\0'..=char::MAX {
             let shown = xml(&c.to_string());
-            assert!(shown.chars().all(|c| matches!(c, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)), "{:#x}", c as u32);
+            assert!(
+                shown.chars().all(|c| matches!(c, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
+                "{:#x}",
+                c as u32
+            );
         }
     }
 }

@@ -36,9 +36,10 @@ impl TestReport {
         self.tests.iter().filter(|t| t.end == end).count()
     }
 
-    /// How many warnings there are.
+    /// How many warnings there are. Those of a test that failed belong to its failure.
     pub fn warned(&self) -> usize {
-        self.warnings.len() + self.tests.iter().map(|t| t.warnings.len()).sum::<usize>()
+        let passed = self.tests.iter().filter(|t| t.end == TestEnd::Passed);
+        self.warnings.len() + passed.map(|t| t.warnings.len()).sum::<usize>()
     }
 
     /// The coverage of all playbooks together, in percent.

@@ -11,7 +11,7 @@ use runbook_core::value::{Map, Value};
 
 use super::Interpreter;
 use super::body::group_outcome;
-use super::flow::{Finished, Flow, Pass};
+use super::flow::{Abort, Finished, Flow, Pass};
 use super::frame::Env;
 use super::graph::{Graph, Node};
 use super::step::Begun;
@@ -225,6 +225,14 @@ impl Interpreter<'_> {
                 pass.outcome = stopper.pass.outcome;
                 pass.message = stopper.pass.message.clone();
             }
+        } else if self.stopping() && done.iter().any(Option::is_none) {
+            // What was begun went well, and not all of it was begun.
+            pass = Pass {
+                items: pass.items,
+                touched: pass.touched,
+                changed: pass.changed,
+                ..Pass::abort(Abort::Stopped, "stopped")
+            };
         }
         pass.items = Some(shape(values));
         let total = items.len();

@@ -73,6 +73,9 @@ impl Interpreter<'_> {
         if let Some(stopper) = stopper {
             return self.group_pass(stopper.flow.clone(), touched, String::new());
         }
+        if self.stopping() && done.iter().any(Option::is_none) {
+            return self.group_pass(Flow::Abort(Abort::Stopped), touched, "stopped".to_owned());
+        }
         let mut pass = self.group_pass(Flow::Next, touched, String::new());
         let outcome = group_outcome(finished().filter(|f| f.pass.outcome.is_good()).map(|f| f.pass.outcome));
         let failed = finished().filter(|f| !f.pass.outcome.is_good()).count();

@@ -26,7 +26,9 @@ pub(crate) fn answer(turn: &Turn, entry: &Entry, call: &Call, took: SignedDurati
         }
         TurnAnswer::Unknown(message) => Answer::CannotTell { message: message.clone() },
         TurnAnswer::Refused(message) => Answer::Refused { message: message.clone() },
-        TurnAnswer::TimesOut => Answer::TimedOut { after: took, result: Value::from(whole(entry, &Map::new(), &call.args, took)) },
+        TurnAnswer::TimesOut => {
+            Answer::TimedOut { after: took, result: Value::from(whole(entry, &Map::new(), &call.args, took)) }
+        }
     }
 }
 

@@ -229,15 +229,22 @@ impl ScriptedWorld {
             () = &mut whole => return None,
             _ = self.stop.asked() => {}
         }
-        let entry = self.registry.as_ref()?.get(&call.module)?;
-        // A look that was interrupted has not looked, and a command is ended; another change may finish what it began.
-        if call.effect == Effect::Read || entry.declared_effect {
+        self.registry.as_ref()?;
+        if self.is_ended_by_stop(call) {
             return Some(Answer::Cancelled);
         }
         match select(whole, self.clock.sleep(std_duration(LEEWAY))).await {
             Either::Left(_) => None,
             Either::Right(_) => Some(Answer::Cancelled),
         }
+    }
+
+    /// Whether a stop that was asked for ends a call: a look that was interrupted has not looked, and a command is ended; another change
+    /// may finish what it began.
+    fn is_ended_by_stop(&self, call: &Call) -> bool {
+        let entry = self.registry.as_ref().and_then(|r| r.get(&call.module));
+        let ends = entry.is_some_and(|e| call.effect == Effect::Read || e.declared_effect);
+        ends && !self.is_cleaning() && self.stop.reason().is_some()
     }
 
     /// The next answer to a question.
@@ -273,6 +280,10 @@ impl World for ScriptedWorld {
             let limit = call.timeout.filter(|limit| *limit < takes);
             if let Some(ended) = self.take(&call, limit.unwrap_or(takes)).await {
                 return ended;
+            }
+            // As in the live world: what ends only after the stop was asked for has been interrupted.
+            if self.is_ended_by_stop(&call) {
+                return Answer::Cancelled;
             }
             match limit {
                 Some(after) => Answer::TimedOut { after, result: Value::Null },
@@ -368,7 +379,9 @@ fn reply(question: &Question, answer: TestAnswer) -> Reply {
         QuestionKind::ConfirmWord { word } => match text.as_str() {
             typed if typed == word => given(Value::Bool(true), note),
             "no" | "false" => Reply::Declined { origin },
-            other => Reply::Unfit { message: format!("the answer to `{}` must be its word `{word}`, found {other:?}", question.id) },
+            other => {
+                Reply::Unfit { message: format!("the answer to `{}` must be its word `{word}`, found {other:?}", question.id) }
+            }
         },
         QuestionKind::Override => match text.as_str() {
             "no" | "false" => Reply::Declined { origin },

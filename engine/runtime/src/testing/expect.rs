@@ -111,7 +111,13 @@ pub(super) fn wrongs(test: &PlayTest, end: &End<'_>, looked: Option<Looked>, don
     let mut out = Vec::new();
     ending(test, end, done, &mut out);
     let expect = &test.expect;
-    list(&expect.path, "path", &done.path().cloned().collect::<Vec<_>>(), &|e: &PathEntry, s: &StepDone| named(&e.label, s) && e.outcome.is_none_or(|o| o == s.outcome), &mut out);
+    list(
+        &expect.path,
+        "path",
+        &done.path().cloned().collect::<Vec<_>>(),
+        &|e: &PathEntry, s: &StepDone| named(&e.label, s) && e.outcome.is_none_or(|o| o == s.outcome),
+        &mut out,
+    );
     list(&expect.calls, "calls", &done.calls, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
     let ran: Vec<CallDone> = done.calls.iter().filter(|c| c.effect > Effect::Read).cloned().collect();
     list(&expect.ran, "ran", &ran, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
@@ -124,7 +130,13 @@ pub(super) fn wrongs(test: &PlayTest, end: &End<'_>, looked: Option<Looked>, don
     list(&texts(&expect.findings), "findings", &looked.findings, &|e: &Text, s: &String| e.0 == *s, &mut out);
     steps(test, &looked, done, &mut out);
     for (checked, found) in expect.vars.iter().zip(looked.vars.iter().map(Option::as_ref).chain(std::iter::repeat(None))) {
-        value(checked, found, "the variable", "only variables that are set at the top of the playbook are there at its end", &mut out);
+        value(
+            checked,
+            found,
+            "the variable",
+            "only variables that are set at the top of the playbook are there at its end",
+            &mut out,
+        );
     }
     let outputs = end.result.ok().map(|r| &r.outputs);
     for checked in &expect.outputs {
@@ -136,7 +148,8 @@ pub(super) fn wrongs(test: &PlayTest, end: &End<'_>, looked: Option<Looked>, don
         let found = done.rows.iter().find(|(label, name, _)| *label == row.value || *name == row.value);
         let seen = found.map_or_else(|| "no such row".to_owned(), |(.., grade)| grade.word().to_owned());
         if found.is_none_or(|(.., grade)| *grade != wanted.value) {
-            let rows: Vec<String> = done.rows.iter().map(|(label, name, _)| if label.contains('[') { name.clone() } else { label.clone() }).collect();
+            let rows: Vec<String> =
+                done.rows.iter().map(|(label, name, _)| if label.contains('[') { name.clone() } else { label.clone() }).collect();
             let help = format!("the rows are {}", if rows.is_empty() { "none".to_owned() } else { rows.join(", ") });
             let message = format!("the row `{}` is not graded as expected", row.value);
             out.push(Wrong::new(wanted.span, message, vec![wanted.value.word().to_owned()], vec![seen]).help(help));
@@ -192,8 +205,13 @@ fn ending(test: &PlayTest, end: &End<'_>, done: &Done, out: &mut Vec<Wrong>) {
     for wanted in &expect.message {
         if !wanted.value.fits(&Value::str(&message)) {
             out.push(
-                Wrong::new(wanted.span, "the run's last line is not as expected", vec![wanted.value.to_string()], vec![message.clone()])
-                    .help("a text is a part of the line; `{ matches: REGEX }` is a pattern"),
+                Wrong::new(
+                    wanted.span,
+                    "the run's last line is not as expected",
+                    vec![wanted.value.to_string()],
+                    vec![message.clone()],
+                )
+                .help("a text is a part of the line; `{ matches: REGEX }` is a pattern"),
             );
         }
     }
@@ -221,7 +239,8 @@ fn steps(test: &PlayTest, looked: &Looked, done: &Done, out: &mut Vec<Wrong>) {
         let value = looked.steps.get(i).cloned().flatten();
         let Some(result) = value.or_else(|| ended.map(as_value)) else {
             let labels: Vec<String> = done.path().map(|s| s.label.clone()).collect();
-            let help = format!("the steps that ended are {}", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") });
+            let help =
+                format!("the steps that ended are {}", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") });
             let message = format!("the step `{}` was not reached", label.value);
             let expected = fields.iter().map(|f| format!("{}: {}", f.name.value, f.value)).collect();
             out.push(Wrong::new(label.span, message, expected, vec!["it did not run".to_owned()]).help(help));

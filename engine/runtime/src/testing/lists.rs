@@ -84,8 +84,12 @@ mod tests {
     #[test]
     fn a_part_is_in_order_and_may_have_gaps() {
         assert_eq!(differ(&listed(None, &["a", "c"], &["x"]), &["a", "b", "c"]), None);
-        assert!(matches!(differ(&listed(None, &["c", "a"], &[]), &["a", "b", "c"]), Some(Difference::Lacks(what, _)) if what == "a"));
+        assert!(
+            matches!(differ(&listed(None, &["c", "a"], &[]), &["a", "b", "c"]), Some(Difference::Lacks(what, _)) if what == "a")
+        );
         assert!(matches!(differ(&listed(None, &["a", "a"], &[]), &["a"]), Some(Difference::Lacks(..))));
-        assert!(matches!(differ(&listed(None, &[], &["b"]), &["a", "b1", "b2"]), Some(Difference::Holds(_, found)) if found.len() == 2));
+        assert!(
+            matches!(differ(&listed(None, &[], &["b"]), &["a", "b1", "b2"]), Some(Difference::Holds(_, found)) if found.len() == 2)
+        );
     }
 }

@@ -104,10 +104,8 @@ fn inputs(test: &PlayTest) -> Inputs {
 fn walk(plan: &Arc<Plan>, registry: &Registry, test: &PlayTest) -> Tested {
     let world = ScriptedWorld::of(test, registry);
     let stop = test.interrupt.as_ref().map(|i| (i.after, i.reason));
-    let walked = world.run(
-        run_then(plan.clone(), registry, &world, inputs(test), |scope, result| expect::look(test, scope, result)),
-        stop,
-    );
+    let walked = world
+        .run(run_then(plan.clone(), registry, &world, inputs(test), |scope, result| expect::look(test, scope, result)), stop);
     let (done, labels) = Done::in_world(&world, &plan.root);
     let (result, looked): (Result<RunResult, Vec<String>>, Option<Looked>) = match walked {
         Ok(Ok((result, looked))) => (Ok(result), Some(looked)),
@@ -234,7 +232,11 @@ fn differs(recorded: &Recorded, trace: &Trace) -> Option<Wrong> {
         return Some(wrong("nothing is recorded yet", Vec::new(), Vec::new(), "`runbook test --bless` writes it down"));
     };
     let lines = |outcome: &str, path: &[String], calls: &[String]| -> Vec<String> {
-        std::iter::once(outcome).chain(path.iter().map(String::as_str)).chain(calls.iter().map(String::as_str)).map(str::to_owned).collect()
+        std::iter::once(outcome)
+            .chain(path.iter().map(String::as_str))
+            .chain(calls.iter().map(String::as_str))
+            .map(str::to_owned)
+            .collect()
     };
     let (before, now) = (lines(outcome, &recorded.path, &recorded.calls), lines(&trace.outcome, &trace.path, &trace.calls));
     (before != now).then(|| {
@@ -267,11 +269,8 @@ fn unused_answers(test: &PlayTest, world: &ScriptedWorld, place: &dyn Fn(Span) -
 
 /// A rule that no call used.
 fn unused_rule(rule: &WorldRule, place: Option<Place>, test: Option<&Tested>) -> TestFailure {
-    let of_module: Vec<&String> = test
-        .into_iter()
-        .flat_map(|t| &t.trace.calls)
-        .filter(|c| c.split(' ').next() == Some(rule.module.as_str()))
-        .collect();
+    let of_module: Vec<&String> =
+        test.into_iter().flat_map(|t| &t.trace.calls).filter(|c| c.split(' ').next() == Some(rule.module.as_str())).collect();
     let help = match (test, of_module.as_slice()) {
         (None, _) => "no test of the file makes a call that fits it, or rules before it answer them all".to_owned(),
         (Some(_), []) => format!("the playbook made no call of `{}`", rule.module),

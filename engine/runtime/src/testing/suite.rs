@@ -77,8 +77,7 @@ pub fn run_all(jobs: &[Job], files: &[TestFile], registry: &Registry, threads: u
 
 /// Adds warnings about a test's own rules that no call used.
 fn own_rules(job: &Job, files: &[TestFile], tested: &mut Tested) {
-    // What else a playbook would have called, a run that went wrong does not tell.
-    if tested.end != TestEnd::Passed {
+    if tested.end == TestEnd::NotRun || tested.trace.outcome.is_empty() {
         return;
     }
     let shared: HashSet<Span> = files.iter().flat_map(|f| &f.shared).map(|r| r.span).collect();

@@ -195,7 +195,9 @@ impl CallDone {
     fn in_step(&self, step: &StepRef) -> bool {
         self.around.iter().any(|(path, id, items)| match step {
             StepRef::Id { id: wanted, item } => id.as_ref() == Some(wanted) && item.as_ref().is_none_or(|i| items.contains(i)),
-            StepRef::Path(wanted) => path == wanted || (!wanted.contains('@') && parsed(path).is_some_and(|p| p.place().1 == *wanted)),
+            StepRef::Path(wanted) => {
+                path == wanted || (!wanted.contains('@') && parsed(path).is_some_and(|p| p.place().1 == *wanted))
+            }
         }) || matches!(step, StepRef::Path(wanted) if self.path.as_str() == wanted)
     }
 }
