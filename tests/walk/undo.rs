@@ -34,9 +34,9 @@ fn every_step_that_began_is_undone_newest_first() {
         .rule(write("/2", true))
         .rule(Scripted::gives::<String>("file.write", []).in_turn([unmet("disk full")]))
         .rule(answer("file.delete", true))
-        .answer("steps[4].undo[1]", "yes")
-        .answer("steps[3].undo[1]", "yes")
-        .answer("steps[1].undo[1]", "yes")
+        .answer("steps[4].undo[1]", "steps[4].undo[1]")
+        .answer("steps[3].undo[1]", "steps[3].undo[1]")
+        .answer("steps[1].undo[1]", "steps[1].undo[1]")
         .go();
     assert_eq!(walked.result.exit, Exit::Failed);
     // Also the failed one, for it may have done half; not the one that changed nothing.

@@ -67,13 +67,13 @@ pub fn bless(text: &str, runs: &[(Span, &Trace)]) -> Result<String, Span> {
         let end = if text[end..].starts_with(':') { end + 1 } else { end };
         let end = value_end(text, start, end, indent.len());
         let mut new = block(trace, &indent);
-        let mut end = end;
-        // A comment behind a value of one line is about the key.
-        let rest = text[end..].split('\n').next().unwrap_or("");
-        if !text[start..end].contains('\n') && rest.trim_start().starts_with('#') {
-            new.insert_str("recorded:".len(), rest.trim_end());
-            end += rest.len();
-        }
+        // A comment on the key's line is about the key.
+        let first = text[start..].split('\n').next().unwrap_or("");
+        let one_line = !text[start..end].contains('\n');
+        let behind = if one_line { &first[end - start..] } else { first.get("recorded:".len()..).unwrap_or("") };
+        let comment = if behind.trim_start().starts_with('#') { behind.trim_end() } else { "" };
+        new.insert_str("recorded:".len(), comment);
+        let end = if one_line && !comment.is_empty() { start + first.len() } else { end };
         edits.push((start, end, new));
     }
     edits.sort_by_key(|(start, ..)| std::cmp::Reverse(*start));
