@@ -36,8 +36,8 @@ mod testing;
 
 pub use allow::Allow;
 pub use answers::{Answers, Given, ReadAnswers, read_answers, template as answers_template};
-pub use format::{NotFormatted, format};
 pub use bless::bless;
+pub use format::{NotFormatted, format};
 pub use index::{Listed, PlaybookKind, index};
 pub use load::{Checked, Failed, Loaded, Options, check_all, check_file, check_files, load};
 pub use loader::{DiskLoader, Found, Loader, MemoryLoader, is_test};
