@@ -5,4 +5,5 @@ mod binary;
 mod harness;
 mod schemas;
 mod star;
+mod starter;
 mod walk;

@@ -169,11 +169,14 @@ pub(crate) struct New {
     /// Its name: NAME, or SYSTEM/NAME for `playbooks/SYSTEM/NAME.yaml`.
     pub(crate) name: String,
     /// A triage tree.
-    #[arg(long, conflicts_with_all = ["checklist"])]
+    #[arg(long, conflicts_with_all = ["checklist", "from_shell"])]
     pub(crate) triage: bool,
     /// A checklist.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from_shell")]
     pub(crate) checklist: bool,
+    /// The commands of a shell script, or of the code blocks of a Markdown file, as steps to be reviewed; `-` is standard input.
+    #[arg(long, value_name = "SCRIPT")]
+    pub(crate) from_shell: Option<PathBuf>,
     /// The system whose folder it goes into.
     #[arg(long)]
     pub(crate) system: Option<String>,

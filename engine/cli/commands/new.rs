@@ -1,7 +1,7 @@
 //! `runbook new NAME`: the first text of a new playbook.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use runbook_core::exit::Exit;
@@ -21,12 +21,24 @@ pub(crate) fn new(context: &Context, new: &New) -> Exit {
         }
     };
     let folder = folder(context);
-    let kind = match (new.triage, new.checklist) {
-        (true, _) => Kind::Triage,
-        (_, true) => Kind::Checklist,
-        _ => Kind::Procedure,
+    let schema = schema(&folder, &name);
+    let text = match &new.from_shell {
+        Some(script) => match from_shell(context, script, &name, schema.as_deref()) {
+            Ok(text) => text,
+            Err(Refused { message, help, exit }) => {
+                complain(context, &message, help.as_deref());
+                return exit;
+            }
+        },
+        None => {
+            let kind = match (new.triage, new.checklist) {
+                (true, _) => Kind::Triage,
+                (_, true) => Kind::Checklist,
+                _ => Kind::Procedure,
+            };
+            starter::starter(kind, &name, schema.as_deref())
+        }
     };
-    let text = starter::starter(kind, &name, schema(&folder, &name).as_deref());
     if new.print {
         say(&text);
         return Exit::Ok;
@@ -41,6 +53,38 @@ pub(crate) fn new(context: &Context, new: &New) -> Exit {
             exit
         }
     }
+}
+
+/// The playbook of a script.
+fn from_shell(context: &Context, script: &Path, name: &NewName, schema: Option<&str>) -> Result<String, Refused> {
+    let source = script.display().to_string();
+    let read = if source == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(starter::MAX_SOURCE as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        let path = context.cwd.join(script);
+        // Asked before it is opened: opening a pipe would wait for its other end.
+        match fs::metadata(&path) {
+            Ok(about) if about.is_dir() => Err(std::io::Error::other("it is a folder")),
+            Ok(about) if !about.is_file() => Err(std::io::Error::other("it is not a regular file")),
+            Ok(_) => fs::File::open(&path).and_then(|file| {
+                let mut bytes = Vec::new();
+                file.take(starter::MAX_SOURCE as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+            }),
+            Err(error) => Err(error),
+        }
+    };
+    let bytes = read.map_err(|error| Refused {
+        message: format!("{source} cannot be read: {}", cause(&error)),
+        help: Some("give the path of a shell script or of a Markdown file".to_owned()),
+        exit: Exit::Invalid,
+    })?;
+    let source = if source == "-" { "standard input" } else { &source };
+    starter::from_shell(&bytes, name, source, schema).map_err(|no| Refused {
+        message: no.message,
+        help: Some(no.help),
+        exit: Exit::Invalid,
+    })
 }
 
 /// Why nothing was written.
@@ -157,8 +201,10 @@ fn tell(context: &Context, name: &NewName, made: &Made) {
         out.push_str(&format!("made the folder {}/\n", shown(folder)));
     }
     for file in &made.files {
-        let lines = fs::read_to_string(file).map(|t| t.lines().count()).unwrap_or_default();
-        out.push_str(&format!("wrote {} ({})\n", shown(file), count(lines, "line")));
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let marks = text.lines().filter(|l| l.contains("# review:")).count();
+        let review = if marks > 0 { format!(", {marks} to review") } else { String::new() };
+        out.push_str(&format!("wrote {} ({}{review})\n", shown(file), count(text.lines().count(), "line")));
     }
     if !context.common.quiet {
         out.push_str("next:\n");

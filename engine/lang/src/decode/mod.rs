@@ -8,7 +8,7 @@ mod names;
 mod param;
 mod playbook;
 mod reader;
-mod shell;
+pub(crate) mod shell;
 mod step;
 mod system;
 mod test_file;

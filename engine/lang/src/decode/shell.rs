@@ -7,8 +7,8 @@ use runbook_core::expr::{ExprKind, Part, Template};
 use super::Reader;
 
 /// What surrounds a place in shell text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Around {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
     /// Bare words.
     Bare,
     /// Between single quotes.
@@ -26,7 +26,7 @@ enum Around {
 }
 
 /// A walk through shell text as POSIX sh reads it.
-struct Walk {
+pub(crate) struct Walk {
     stack: Vec<Around>,
     /// The character before, if it changes what follows: `\` or `$`.
     before: char,
@@ -41,18 +41,41 @@ struct Walk {
 }
 
 impl Walk {
-    fn top(&self) -> &Around {
-        self.stack.last().unwrap_or(&Around::Bare)
+    pub(crate) fn new() -> Walk {
+        Walk {
+            stack: Vec::new(),
+            before: ' ',
+            word_start: true,
+            comment: false,
+            waiting: Vec::new(),
+            document: None,
+            line: String::new(),
+        }
+    }
+
+    /// The innermost of what surrounds the place that was reached.
+    pub(crate) fn top(&self) -> Around {
+        self.stack.last().copied().unwrap_or(Around::Bare)
+    }
+
+    /// Whether the place that was reached lies in a comment.
+    pub(crate) fn in_comment(&self) -> bool {
+        self.comment
+    }
+
+    /// Whether the place that was reached lies in a here-document.
+    pub(crate) fn in_document(&self) -> bool {
+        self.document.is_some()
     }
 
     /// Reads literal text.
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         let chars: Vec<char> = text.chars().collect();
         let mut i = 0;
         while i < chars.len() {
             let c = chars[i];
             if self.document.is_some() {
-                self.in_document(c);
+                self.read_document(c);
                 i += 1;
                 continue;
             }
@@ -71,7 +94,7 @@ impl Walk {
                 i += 1;
                 continue;
             }
-            if self.before == '\\' && *self.top() != Around::Single {
+            if self.before == '\\' && self.top() != Around::Single {
                 self.before = ' ';
                 self.word_start = false;
                 i += 1;
@@ -79,7 +102,7 @@ impl Walk {
             }
             let dollar = self.before == '$';
             let quoted = matches!(self.top(), Around::Double);
-            match (self.top().clone(), c) {
+            match (self.top(), c) {
                 (Around::Single | Around::Ansi, '\'')
                 | (Around::Double, '"')
                 | (Around::Backquote, '`')
@@ -121,7 +144,7 @@ impl Walk {
         n
     }
 
-    fn in_document(&mut self, c: char) {
+    fn read_document(&mut self, c: char) {
         if c != '\n' {
             self.line.push(c);
             return;
@@ -169,15 +192,7 @@ impl Walk {
 
 /// The expressions of shell text that stand where the shell quotes already: their index among the expressions and the place in words.
 fn misplaced(template: &Template) -> Vec<(usize, &'static str)> {
-    let mut walk = Walk {
-        stack: Vec::new(),
-        before: ' ',
-        word_start: true,
-        comment: false,
-        waiting: Vec::new(),
-        document: None,
-        line: String::new(),
-    };
+    let mut walk = Walk::new();
     let mut out = Vec::new();
     let mut index = 0;
     for part in &template.parts {

@@ -1,7 +1,15 @@
 //! The first text of a new playbook. Text in, text out: nothing is read or written here.
 
+mod console;
+mod convert;
+mod draft;
+mod guess;
+mod holes;
+mod markdown;
 mod name;
-#[allow(dead_code, reason = "the conversion of scripts, which comes next, writes with it")]
+mod script;
+mod shell;
+mod write;
 mod yaml;
 
 pub use name::{BadName, NewName, RULE};
@@ -36,4 +44,51 @@ fn modeline(schema: Option<&str>) -> String {
         Some(schema) => format!("# yaml-language-server: $schema={schema}\n"),
         None => String::new(),
     }
+}
+
+/// A source that cannot be turned into a playbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoScript {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// The largest source that is turned into a playbook, in bytes.
+pub const MAX_SOURCE: usize = 256 * 1024;
+
+/// A playbook of the commands of a shell script, or of the code blocks of a Markdown document.
+///
+/// `source` is the path of the script, as it is written into the playbook.
+///
+/// # Errors
+/// A source that is too large, is no text, or is written in another language.
+pub fn from_shell(bytes: &[u8], name: &NewName, source: &str, schema: Option<&str>) -> Result<String, NoScript> {
+    let refuse = |message: String, help: &str| Err(NoScript { message, help: help.to_owned() });
+    if bytes.len() > MAX_SOURCE {
+        let message = format!("{source} is {} bytes large; {MAX_SOURCE} (256 KiB) is the limit", bytes.len());
+        return refuse(message, "take the part that is a procedure");
+    }
+    let text = match std::str::from_utf8(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)) {
+        Ok(text) => text.replace("\r\n", "\n").replace(['\r', '\0'], " "),
+        Err(error) => {
+            let message = format!("{source} is not UTF-8: the byte at offset {} is none", error.valid_up_to());
+            return refuse(message, "save it as UTF-8, and see that it is a script");
+        }
+    };
+    if let Some(program) = script::other_language(&text) {
+        return refuse(
+            format!("{source} is written for `{program}`, which is no shell"),
+            "a step can run it as it is: `command: [./SCRIPT]`",
+        );
+    }
+    let lower = source.to_lowercase();
+    let markdown = match lower.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("md" | "markdown" | "mdown" | "mkd") => true,
+        Some("sh" | "bash" | "ksh" | "zsh") => false,
+        _ => markdown::looks_like(&text),
+    };
+    let convert = if markdown { markdown::playbook } else { script::playbook };
+    Ok(convert(&text, name, source, &modeline(schema)))
 }

@@ -1,5 +1,7 @@
 //! What a new playbook may be called.
 
+use crate::decode::{LOCAL, ROOTS, WORDS};
+
 /// The rule for every part of a name, as said to people.
 pub const RULE: &str = "lowercase letters, digits, `-` and `_`, beginning with a letter";
 
@@ -114,6 +116,34 @@ fn advice(text: &str, system: Option<&str>) -> String {
             };
             format!("write `runbook new {}{flag}`", parts.join("/"))
         }
+    }
+}
+
+/// A name for a parameter that comes from another text: lowercase letters, digits and `_`.
+pub(super) fn member(text: &str, otherwise: &str) -> String {
+    let name: String = fixed(text).replace('-', "_").chars().take(40).collect();
+    let name = name.trim_end_matches('_');
+    match name {
+        "" => otherwise.to_owned(),
+        word if WORDS.contains(&word) => format!("{word}_value"),
+        name => name.to_owned(),
+    }
+}
+
+/// A name for a variable, which stands by itself in expressions: no name that is in scope anyway.
+pub(super) fn variable(text: &str) -> String {
+    let name = member(text, "value");
+    if ROOTS.contains(&name.as_str()) || LOCAL.contains(&name.as_str()) { format!("{name}_value") } else { name }
+}
+
+/// A name for a step that comes from another text: lowercase letters, digits and `-`.
+pub(super) fn id(text: &str, otherwise: &str) -> String {
+    let name: String = fixed(text).chars().take(32).collect();
+    let name = name.trim_end_matches(['-', '_']);
+    match name {
+        "" => otherwise.to_owned(),
+        word if WORDS.contains(&word) || matches!(word, "run" | "self") => format!("{word}-step"),
+        name => name.to_owned(),
     }
 }
 

@@ -15,8 +15,8 @@ fn shown(c: char) -> bool {
             | '\u{3000}' | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFF}')
 }
 
-/// Whether a text may stand without quotes, on one line, in a block or between the brackets of a list.
-fn bare(text: &str, numbers: bool) -> bool {
+/// Whether a text may stand without quotes on one line. `flow`: between the brackets of a list or map.
+fn bare(text: &str, flow: bool, numbers: bool) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let second = text.chars().nth(1).unwrap_or(' ');
     let begins = match first {
@@ -35,40 +35,22 @@ fn bare(text: &str, numbers: bool) -> bool {
         && scalar::other_reading(text).is_none()
         && !text.ends_with(' ')
         && !text.contains("{{")
-        && text.chars().all(|c| {
-            shown(c)
-                && !matches!(
-                    c,
-                    ':' | '#'
-                        | '?'
-                        | ','
-                        | '['
-                        | ']'
-                        | '{'
-                        | '}'
-                        | '"'
-                        | '\''
-                        | '`'
-                        | '&'
-                        | '*'
-                        | '!'
-                        | '|'
-                        | '>'
-                        | '%'
-                        | '@'
-                        | '\\'
-                )
-        })
+        && text.chars().all(|c| shown(c) && !matches!(c, ':' | '#' | '?') && !(flow && ",[]{}\"'`&*!|>%@\\".contains(c)))
 }
 
-/// A text on one line: bare if it can be, else in quotes.
+/// A text on one line after its key: bare if it can be, else in quotes.
 pub(super) fn inline(text: &str) -> String {
-    if bare(text, false) { text.to_owned() } else { quoted(text) }
+    if bare(text, false, false) { text.to_owned() } else { quoted(text) }
 }
 
-/// A word of an argument vector: as [`inline`], and whole numbers need no quotes.
+/// A text between the brackets of a list or map.
+pub(super) fn item(text: &str) -> String {
+    if bare(text, true, false) { text.to_owned() } else { quoted(text) }
+}
+
+/// A word of an argument vector: as [`item`], and whole numbers need no quotes.
 pub(super) fn word(text: &str) -> String {
-    if bare(text, true) { text.to_owned() } else { quoted(text) }
+    if bare(text, true, true) { text.to_owned() } else { quoted(text) }
 }
 
 /// A text in quotes: double ones unless single ones spare the backslashes.
@@ -99,7 +81,9 @@ pub(super) fn value(text: &str, indent: usize) -> String {
     let first = lines.first().copied().unwrap_or_default();
     // A block keeps every line as it is, save that it ends with exactly one line break.
     let whole = text.strip_suffix('\n').unwrap_or(text);
-    let block = text.contains('\n')
+    // On one line, too, where quotes would need quotes.
+    let crowded = text.contains('\'') && text.contains(['"', '\\']) && !bare(text, false, false);
+    let block = (text.contains('\n') || crowded)
         && !whole.ends_with('\n')
         && !first.trim().is_empty()
         && !first.starts_with([' ', '\t'])
@@ -119,28 +103,40 @@ pub(super) fn value(text: &str, indent: usize) -> String {
     out
 }
 
-/// A text as it may stand in a comment: on one line, without what hides it.
-pub(super) fn comment(text: &str) -> String {
+/// A text on one line, without what hides it and with single spaces.
+pub(super) fn one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if shown(c) { c } else { ' ' }).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A text as it may stand in a comment: on one line, with its spaces.
+pub(super) fn comment(text: &str) -> String {
+    let text: String = text.chars().map(|c| if shown(c) { c } else { ' ' }).collect();
+    text.trim_end().to_owned()
+}
+
 /// A literal text as a template: whatever would open an expression, a statement or a comment is taken as it is.
 pub(super) fn template(text: &str) -> String {
+    /// How far the end of `{{` is looked for.
+    const FAR: usize = 200;
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min() {
-        out.push_str(&rest[..at]);
+    while let Some(at) = rest.find('{') {
+        let (before, here) = rest.split_at(at);
+        out.push_str(before);
+        if !here[1..].starts_with(['{', '%', '#']) {
+            out.push('{');
+            rest = &here[1..];
+            continue;
+        }
         // A whole `{{ ... }}` reads better than its first brace alone.
-        let inside = rest[at..].strip_prefix("{{").and_then(|t| t.find("}}")).map(|end| &rest[at..at + 4 + end]);
-        let piece = match inside {
-            Some(whole) if !whole.contains("{%") && !whole.contains('\n') => whole,
-            _ => &rest[at..at + 1],
-        };
+        let near = here.char_indices().nth(FAR).map_or(here.len(), |(n, _)| n);
+        let whole = here[..near].strip_prefix("{{").and_then(|t| t.find("}}")).map(|end| &here[..end + 4]);
+        let piece = whole.filter(|w| !w.contains("{%") && !w.contains('\n')).unwrap_or("{");
         out.push_str("{% raw %}");
         out.push_str(piece);
         out.push_str("{% endraw %}");
-        rest = &rest[at + piece.len()..];
+        rest = &here[piece.len()..];
     }
     out.push_str(rest);
     out
@@ -171,6 +167,7 @@ mod tests {
     fn agrees(text: &str) {
         assert_eq!(read(&format!("key: {}\n", inline(text))), text);
         assert_eq!(read(&format!("key: [{}, b]\n", word(text))), text);
+        assert_eq!(read(&format!("key: [{}, b]\n", item(text))), text);
         assert_eq!(read(&format!("key: {}\nother: 1\n", value(text, 2))), text, "{}", value(text, 2));
         let map = Arc::new(TextMap::contiguous(0));
         let parsed = Template::parse(&template(text), Span::default(), SourceId(0), &map).expect("a template");
@@ -179,7 +176,18 @@ mod tests {
 
     #[test]
     fn what_needs_no_quotes_has_none() {
-        for text in ["a", "Restart web", "-sr", "--all", "/tmp/x", "$HOME/x", "a-b_c.d", "x=y", "it is (not)"] {
+        for text in [
+            "a",
+            "echo \"a\" | b [c] {d} > $X",
+            "Restart web",
+            "-sr",
+            "--all",
+            "/tmp/x",
+            "$HOME/x",
+            "a-b_c.d",
+            "x=y",
+            "it is (not)",
+        ] {
             assert_eq!(inline(text), text);
         }
         assert_eq!(word("100"), "100");
@@ -200,7 +208,6 @@ mod tests {
             "a #b",
             "?",
             "{{ x }}",
-            "x,y",
             " a",
             "a ",
             "<<",
@@ -217,8 +224,8 @@ mod tests {
             assert_ne!(inline(text), text, "{text:?}");
             agrees(text);
         }
-        assert_eq!(inline("a \"b\" c"), "'a \"b\" c'");
-        assert_eq!(inline("it's \"b\""), "\"it's \\\"b\\\"\"");
+        assert_eq!(item("a \"b\" c"), "'a \"b\" c'");
+        assert_eq!(item("it's \"b\""), "\"it's \\\"b\\\"\"");
     }
 
     #[test]
