@@ -323,6 +323,8 @@ pub(crate) enum SchemaKind {
     Playbook,
     /// Of system files.
     System,
+    /// Of files of tests.
+    Test,
     /// Of answers files.
     Answers,
     /// Of the lines that runs write with --json.

@@ -75,7 +75,7 @@ fn modules_are_listed_and_explained() {
 #[test]
 fn schemas_completions_and_help() {
     let workspace = Workspace::new();
-    for which in ["playbook", "system", "answers", "event", "report"] {
+    for which in ["playbook", "system", "test", "answers", "event", "report"] {
         let out = workspace.run(&["schema", which]).expect(0);
         let schema: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
         assert!(schema["$schema"].as_str().unwrap().contains("draft-07"));

@@ -27,6 +27,7 @@ fn every_starter_is_short_and_checks_clean() {
         assert!(text.lines().any(|l| l.trim_start().starts_with("# ")), "{text}");
         let out = workspace.run(&["check", "first-try"]).expect(0);
         assert_eq!(out.stdout, "1 playbook checked, no mistakes\n");
+        workspace.run(&["fmt", "--check", "first-try"]).expect(0);
         let out = workspace.run(&["list"]).expect(0);
         assert!(out.stdout.contains(kind), "{kind}: {}", out.stdout);
     }

@@ -32,6 +32,7 @@ fn scripts_become_the_playbooks_beside_them() {
         }
         let out = workspace.run(&["check", "converted"]).expect(0);
         assert_eq!(out.stdout, "1 playbook checked, no mistakes\n", "{file}");
+        workspace.run(&["fmt", "--check", "converted"]).expect(0);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

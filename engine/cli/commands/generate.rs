@@ -62,6 +62,7 @@ fn files() -> Vec<(String, String)> {
         ("docs/reference/language.md".to_owned(), markdown(language())),
         ("schemas/playbook.schema.json".to_owned(), json(&runbook_lang::schema::playbook(&registry))),
         ("schemas/system.schema.json".to_owned(), json(&runbook_lang::schema::system(&registry))),
+        ("schemas/test.schema.json".to_owned(), json(&runbook_lang::schema::test(&registry))),
         ("schemas/answers.schema.json".to_owned(), json(&runbook_lang::schema::answers())),
         ("schemas/event.schema.json".to_owned(), json(&runbook_core::published::event())),
         ("schemas/report.schema.json".to_owned(), json(&runbook_core::published::report())),

@@ -11,6 +11,7 @@ pub(crate) fn schema(_: &Context, which: SchemaKind) -> Exit {
     let schema = match which {
         SchemaKind::Playbook => runbook_lang::schema::playbook(&registry),
         SchemaKind::System => runbook_lang::schema::system(&registry),
+        SchemaKind::Test => runbook_lang::schema::test(&registry),
         SchemaKind::Answers => runbook_lang::schema::answers(),
         SchemaKind::Event => runbook_core::published::event(),
         SchemaKind::Report => runbook_core::published::report(),

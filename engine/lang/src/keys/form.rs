@@ -57,6 +57,10 @@ pub static TIME: Form = Form {
     )
 };
 
+/// A duration, or how it compares to one. The reader looks at the order of the units.
+pub static BOUND: Form =
+    form("a duration such as `30s` or `<= 30s`", r"\s*(<=|>=|==|!=|<|>)?\s*(\d+(\.\d{1,9})?(w|d|h|ms|m|us|s|ns))+\s*");
+
 /// A host with its port.
 pub static NET: Form =
     Form { rendered: true, ..form("a host and a port such as `127.0.0.1:8000`", r"[\s\S]+:(\*|0*[1-9]\d{0,4})") };

@@ -11,7 +11,7 @@ mod triage;
 
 pub use alias::{Alias, Where, all as aliases, argument_aliases, find as find_alias, find_argument};
 pub use answers::{ANSWERS_FILE, GIVEN};
-pub use form::{ENV, Form, ID, LINE, MEMBER, NET, PLAYBOOK_NAME, RESOURCE, SIGNAL, TIME, VARIABLE};
+pub use form::{BOUND, ENV, Form, ID, LINE, MEMBER, NET, PLAYBOOK_NAME, RESOURCE, SIGNAL, TIME, VARIABLE};
 pub use playbook::{LINK, LOCK, PARAM, PERMISSION, PLAYBOOK, SCHEDULE};
 pub use step::{ASK, BLOCK, BODIES, CONFIRM, GRADE, RETRY, STEP, WAIT};
 pub use system::{ESCALATION, SERVICE, STOP, SYSTEM, THRESHOLD};
@@ -67,6 +67,10 @@ pub enum Shape {
     OneOf(&'static [Shape]),
     /// Nothing after the colon.
     Nothing,
+    /// A text, a number or a boolean.
+    Scalar,
+    /// The name of a module.
+    Module,
     /// A node of a triage tree or a list of them.
     Tree,
     /// Where an answer leads: a node, a list of nodes, `continue` or `{goto: ID}`.
@@ -176,6 +180,8 @@ impl Shape {
             Shape::Form(form) => form.wanted,
             Shape::Computed => "a template such as `{{ list }}`",
             Shape::Nothing => "nothing",
+            Shape::Scalar => "a text, a number or a boolean",
+            Shape::Module => "the name of a module",
             Shape::Any => "a value",
             Shape::Table(_) | Shape::MapOf(_) | Shape::Named(..) => "a map",
             Shape::Tree => "a question such as `{ask: ...}`, or a list of them",

@@ -1,5 +1,6 @@
 //! The keys of test files.
 
+use super::form::{BOUND, LINE, TIME};
 use super::{Key, Shape, Table, key, required};
 
 /// A list: exactly these, or a part of it.
@@ -17,9 +18,9 @@ static TEST_FILE_KEYS: &[Key] = &[
     key("play", Shape::Text, "The playbook of every test that names none."),
     key("with", Shape::MapOf(&Shape::Any), "Parameters for every test; a test's own go first, name by name."),
     key("profile", Shape::Text, "The system's profile of every test that names none."),
-    key("env", Shape::MapOf(&Shape::Text), "Environment variables for every test; a test's own go first, name by name."),
+    key("env", Shape::MapOf(&Shape::Scalar), "Environment variables for every test; a test's own go first, name by name."),
     key("answers", Shape::MapOf(&ANSWERS), "Answers for every test; a test's own go first, id by id."),
-    key("now", Shape::Text, "When the virtual clock of every test starts that does not say it."),
+    key("now", Shape::Form(&TIME), "When the virtual clock of every test starts that does not say it."),
     key("world", Shape::ListOf(&Shape::Table(&RULE)), "Rules for every test, looked at after a test's own."),
 ];
 
@@ -27,18 +28,22 @@ static TEST_FILE_KEYS: &[Key] = &[
 pub static TEST: Table = Table { name: "a test", keys: TEST_KEYS };
 
 static TEST_KEYS: &[Key] = &[
-    required("test", Shape::Text, "What it shows, in one line; unique in the file."),
+    required("test", Shape::Form(&LINE), "What it shows, in one line; unique in the file."),
     key("play", Shape::Text, "The playbook: a name as after `play:` in a playbook of the folder above."),
     key("with", Shape::MapOf(&Shape::Any), "Its parameters. A variable of the system may be given too, as with `--param`."),
     key("profile", Shape::Text, "The system's profile."),
-    key("env", Shape::MapOf(&Shape::Text), "Environment variables; others are not set."),
+    key("env", Shape::MapOf(&Shape::Scalar), "Environment variables; others are not set."),
     key(
         "answers",
         Shape::MapOf(&ANSWERS),
         "What the operator answers, by question id: `yes`, `no`, the word to type, a value, `done`, `skip`, `failed`, `later`; a list \
          answers in turn, the last one repeats. A question without an answer ends the run with exit 7.",
     ),
-    key("now", Shape::Text, "When the virtual clock starts, such as `2026-02-15T14:23:45Z`; `2026-01-05T10:00:00Z` if left out."),
+    key(
+        "now",
+        Shape::Form(&TIME),
+        "When the virtual clock starts, such as `2026-02-15T14:23:45Z`; `2026-01-05T10:00:00Z` if left out.",
+    ),
     key(
         "interrupt",
         Shape::OneOf(&[Shape::Duration, Shape::Table(&INTERRUPT)]),
@@ -81,7 +86,7 @@ static INTERRUPT_KEYS: &[Key] = &[
 pub static RULE: Table = Table { name: "a world rule", keys: RULE_KEYS };
 
 static RULE_KEYS: &[Key] = &[
-    key("module", Shape::Text, "The module that is called; of the step if `step` is given."),
+    key("module", Shape::Module, "The module that is called; of the step if `step` is given."),
     key("step", Shape::Text, "Only calls of this step or of one inside it: its id, `id@item` in a loop, or its path."),
     key(
         "with",
@@ -124,7 +129,7 @@ static EXPECT_KEYS: &[Key] = &[
         Shape::Word(&["succeeded", "stopped", "failed", "blocked", "declined", "needs_input", "parked", "interrupted"]),
         "How the run ends.",
     ),
-    key("exit", Shape::Int, "The exit code."),
+    key("exit", Shape::Int, "The exit code.").range(0, 255),
     key(
         "message",
         Shape::OneOf(&[VALUE, Shape::ListOf(&VALUE)]),
@@ -155,7 +160,7 @@ static EXPECT_KEYS: &[Key] = &[
     ),
     key("finding", Shape::Text, "The one finding of a tree."),
     key("findings", listed!(Shape::Text), "The findings of a tree in order; `[]` is none."),
-    key("duration", Shape::Text, "How long the run takes on the virtual clock: `30s`, `<= 30s`, `> 5s`."),
+    key("duration", Shape::Form(&BOUND), "How long the run takes on the virtual clock: `30s`, `<= 30s`, `> 5s`."),
     key(
         "that",
         Shape::Exprs,
@@ -175,7 +180,7 @@ static LISTED_KEYS: &[Key] = &[
 pub static CALL: Table = Table { name: "a call that is expected", keys: CALL_KEYS };
 
 static CALL_KEYS: &[Key] = &[
-    required("module", Shape::Text, "The module that is called."),
+    required("module", Shape::Module, "The module that is called."),
     key("with", Shape::OneOf(&[Shape::MapOf(&VALUE), Shape::Any]), "Arguments that it has; others may be anything."),
     key("step", Shape::Text, "The step that calls it, or one around it."),
 ];

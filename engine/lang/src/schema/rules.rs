@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::keys::{ASK, GRADE, LEAF, LOCK, PARAM, PLAYBOOK, QUESTION, REMEDY, RETRY, SCHEDULE, Table};
+use crate::keys::{
+    ASK, EXPECT, GRADE, LEAF, LOCK, PARAM, PLAYBOOK, QUESTION, REMEDY, RETRY, RULE, SCHEDULE, TEST_FILE, TURN, Table,
+};
 
 /// The rules of a table, as keywords beside its properties.
 pub(super) fn of(table: &Table) -> Map<String, Json> {
@@ -52,12 +54,30 @@ pub(super) fn of(table: &Table) -> Map<String, Json> {
         name if name == REMEDY.name => {
             json!({ "oneOf": alternatives(&["play", "steps"]), "dependencies": { "with": ["play"] } })
         }
+        name if name == TEST_FILE.name => json!({ "allOf": [{ "properties": { "tests": { "minItems": 1 } } }] }),
+        name if name == TURN.name => answering(&["returns", "error", "unknown", "refused", "times_out"]),
+        name if name == RULE.name => {
+            let mut rules = answering(&["returns", "error", "unknown", "refused", "times_out", "sequence"]);
+            rules["anyOf"] = alternatives(&["module", "step"]);
+            rules["dependencies"]["sequence"] = without(&["takes"]);
+            rules
+        }
+        name if name == EXPECT.name => json!({ "dependencies": { "finding": without(&["findings"]) } }),
         _ => return Map::new(),
     };
     match rules {
         Json::Object(rules) => rules,
         _ => Map::new(),
     }
+}
+
+/// A call comes to one thing.
+fn answering(keys: &[&str]) -> Json {
+    json!({
+        "oneOf": alternatives(keys),
+        "allOf": [{ "properties": { "times_out": { "enum": [true] }, "sequence": { "minItems": 1 } } }],
+        "dependencies": { "changed": ["returns"] },
+    })
 }
 
 /// One form a key: the key is there.

@@ -194,6 +194,11 @@ impl Maker<'_> {
             }
             Shape::Any => json!({}),
             Shape::Nothing => json!({ "type": "null" }),
+            Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
+            Shape::Module => {
+                let names: Vec<&str> = self.registry.names().collect();
+                json!({ "enum": names })
+            }
             Shape::Table(table) => self.table(table),
             Shape::ListOf(inner) => {
                 let list = json!({ "type": "array", "items": self.shape(inner, key, place) });
@@ -241,12 +246,13 @@ impl Maker<'_> {
     }
 }
 
-/// Anything beside these forms: a map with one of a table's keys is that table's.
+/// Anything beside these forms. A map with one of a table's keys is that table's, if the table has one that must be there.
 fn anything_else(forms: &[Shape]) -> Json {
     let tables = forms.iter().filter_map(|f| match f {
         Shape::Table(table) => Some(table),
         _ => None,
     });
+    let tables = tables.filter(|t| t.keys.iter().any(|k| k.required));
     let keys: Vec<Json> = tables.flat_map(|t| t.names()).map(|k| json!({ "required": [k] })).collect();
     if keys.is_empty() {
         return json!({ "type": ["string", "number", "boolean", "array", "object", "null"] });
