@@ -22,6 +22,7 @@ mod schema_doc;
 pub mod show;
 mod table;
 mod terminal;
+mod tree;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
