@@ -13,3 +13,4 @@ mod signals;
 mod stack;
 mod terminal;
 mod watch;
+mod triage;

@@ -9,3 +9,4 @@ mod pages;
 mod plain;
 mod script;
 mod terminal;
+mod trees;
