@@ -16,3 +16,4 @@ mod stack;
 mod terminal;
 mod triage;
 mod watch;
+mod triage;
