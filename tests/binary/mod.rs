@@ -16,4 +16,3 @@ mod stack;
 mod terminal;
 mod triage;
 mod watch;
-mod triage;
