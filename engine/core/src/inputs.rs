@@ -1,9 +1,10 @@
 //! Parameter values: from text or another value to the parameter's type, with its rules.
 
 use crate::expr::Scope;
-use crate::model::{Param, ParamType};
+use crate::model::{Arg, Param, ParamType};
+use crate::span::Spanned;
 use crate::suggest::nearest;
-use crate::value::{Value, compare, equal, parse_duration, parse_size, parse_time};
+use crate::value::{Map, Value, compare, equal, parse_duration, parse_size, parse_time};
 
 /// Why a value does not fit a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,59 @@ pub struct InputError {
 
 fn fail<T>(message: impl Into<String>) -> Result<T, InputError> {
     Err(InputError { message: message.into(), help: None })
+}
+
+/// What `--param` said, sorted.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Values of the playbook's parameters.
+    pub params: Map,
+    /// Variables of the system that are overridden for one run.
+    pub overrides: Map,
+}
+
+/// Sorts `NAME=VALUE` pairs into the playbook's parameters and overrides of the system's variables.
+///
+/// # Errors
+/// Every pair that names neither, or whose value is not of its type.
+pub fn sort(params: &[Param], vars: &[(Spanned<String>, Arg)], given: &[(String, String)]) -> Result<Given, Vec<String>> {
+    let mut out = Given::default();
+    let mut wrong = Vec::new();
+    for (name, text) in given {
+        if let Some(param) = params.iter().find(|p| p.name.value == *name) {
+            match from_text(param.ty, text) {
+                Ok(value) => {
+                    let value = if param.ty == ParamType::Secret { value.into_secret(name) } else { value };
+                    out.params.insert(name.clone(), value);
+                }
+                Err(error) => wrong.push(format!("parameter `{name}` ({}): {}", param.ty.word(), error.message)),
+            }
+        } else if let Some((_, arg)) = vars.iter().find(|(n, _)| n.value == *name) {
+            // A literal's kind is kept.
+            let value = match arg.skeleton() {
+                Value::Int(_) => from_text(ParamType::Int, text),
+                Value::Bool(_) => from_text(ParamType::Bool, text),
+                Value::Float(_) => from_text(ParamType::Float, text),
+                _ => Ok(Value::str(text)),
+            };
+            match value {
+                Ok(value) => {
+                    out.overrides.insert(name.clone(), value);
+                }
+                Err(error) => wrong.push(format!("variable `{name}`: {}", error.message)),
+            }
+        } else {
+            let names: Vec<&str> =
+                params.iter().map(|p| p.name.value.as_str()).chain(vars.iter().map(|(n, _)| n.value.as_str())).collect();
+            let hint = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if params.is_empty() => "it takes none".to_owned(),
+                None => format!("it takes {}", params.iter().map(|p| p.name.value.as_str()).collect::<Vec<_>>().join(", ")),
+            };
+            wrong.push(format!("there is no parameter `{name}`; {hint}"));
+        }
+    }
+    if wrong.is_empty() { Ok(out) } else { Err(wrong) }
 }
 
 /// Reads text, as given on the command line, as a value of the parameter's type.

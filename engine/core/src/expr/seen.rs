@@ -29,6 +29,14 @@ impl Expr {
         Evaluator { scope }.eval(&self.root)
     }
 
+    /// Evaluates a part of the expression.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval_part(&self, part: &ExprNode, scope: &dyn Scope) -> Result<Value, EvalError> {
+        Evaluator { scope }.eval(part)
+    }
+
     /// The operands that decide the expression, with the values they have in `scope`.
     pub fn seen(&self, scope: &dyn Scope) -> Vec<Seen> {
         let mut out = Vec::new();

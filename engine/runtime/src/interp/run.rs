@@ -133,43 +133,9 @@ impl<'w> Interpreter<'w> {
         vars: &[(runbook_core::span::Spanned<String>, runbook_core::model::Arg)],
         given: &[(String, String)],
     ) -> Result<Map, Vec<String>> {
-        let mut out = Map::new();
-        let mut wrong = Vec::new();
-        for (name, text) in given {
-            if let Some(param) = params.iter().find(|p| p.name.value == *name) {
-                match inputs::from_text(param.ty, text) {
-                    Ok(value) => {
-                        let value = if param.ty == ParamType::Secret { value.into_secret(name) } else { value };
-                        out.insert(name.clone(), value);
-                    }
-                    Err(error) => wrong.push(format!("parameter `{name}` ({}): {}", param.ty.word(), error.message)),
-                }
-            } else if let Some((_, arg)) = vars.iter().find(|(n, _)| n.value == *name) {
-                // A system's variable can be overridden for one run; a literal's kind is kept.
-                let value = match arg.skeleton() {
-                    Value::Int(_) => inputs::from_text(ParamType::Int, text),
-                    Value::Bool(_) => inputs::from_text(ParamType::Bool, text),
-                    Value::Float(_) => inputs::from_text(ParamType::Float, text),
-                    _ => Ok(Value::str(text)),
-                };
-                match value {
-                    Ok(value) => {
-                        self.overrides.insert(name.clone(), value);
-                    }
-                    Err(error) => wrong.push(format!("variable `{name}`: {}", error.message)),
-                }
-            } else {
-                let names: Vec<&str> =
-                    params.iter().map(|p| p.name.value.as_str()).chain(vars.iter().map(|(n, _)| n.value.as_str())).collect();
-                let hint = match runbook_core::suggest::nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None if params.is_empty() => "it takes none".to_owned(),
-                    None => format!("it takes {}", params.iter().map(|p| p.name.value.as_str()).collect::<Vec<_>>().join(", ")),
-                };
-                wrong.push(format!("there is no parameter `{name}`; {hint}"));
-            }
-        }
-        if wrong.is_empty() { Ok(out) } else { Err(wrong) }
+        let given = inputs::sort(params, vars, given)?;
+        self.overrides = given.overrides;
+        Ok(given.params)
     }
 
     /// Asks the operator for required parameters that say how to ask for them.
