@@ -88,6 +88,9 @@ pub(crate) enum Command {
         #[arg(long)]
         profile: Option<String>,
     },
+    /// Draw a playbook: as text, Mermaid, DOT, SVG or JSON.
+    #[command(visible_alias = "tree")]
+    Graph(Graph),
     /// Look for mistakes; nothing is run.
     Check(Check),
     /// Lay files out in the one way, without changing what they say.
@@ -183,6 +186,46 @@ pub(crate) struct New {
     /// Print it; write nothing.
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// Draw a playbook.
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// The playbook: its name, system/name, or a path.
+    pub(crate) name: String,
+    /// How to draw it; default: by the ending of the file, else text.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<GraphFormat>,
+    /// The file to write; default: standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Draw only so many levels.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) depth: Option<u16>,
+    /// Draw only this step, group or question with what belongs to it: its id, path or number.
+    #[arg(long, value_name = "ID")]
+    pub(crate) root: Option<String>,
+    /// A parameter, or a variable of the system, to fill in.
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) param: Vec<(String, String)>,
+    /// The system's profile.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+}
+
+/// How a playbook is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// As an outline for a terminal.
+    Text,
+    /// As a Mermaid flowchart, for pages that draw them.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// As a picture, for light and dark pages.
+    Svg,
+    /// As data.
+    Json,
 }
 
 /// Look for mistakes.

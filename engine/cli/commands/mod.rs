@@ -5,11 +5,13 @@ mod check;
 mod explain;
 mod fmt;
 mod generate;
+mod graph;
 mod help;
 mod list;
 mod modules;
 mod new;
 mod play;
+mod reading;
 mod runs;
 mod schema;
 mod show;
@@ -44,6 +46,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         Command::Test(args) => test::test(&context, &args),
         Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
+        Command::Graph(graph) => graph::graph(&context, &graph),
         Command::Check(check) => check::check(&context, &check),
         Command::Modules { name } => modules::modules(&context, name.as_deref()),
         Command::Schema { which } => schema::schema(&context, which),

@@ -104,6 +104,40 @@ impl Line {
         Line { parts: kept }
     }
 
+    /// Breaks it at spaces into lines of a width, each piece of text in its ink; longer words are cut. Every line but the first leaves
+    /// room for two spaces before it.
+    pub(crate) fn wrapped(&self, width: usize) -> Vec<Line> {
+        let width = width.max(8);
+        let mut lines = Vec::new();
+        let mut line = Line::new();
+        let (mut room, mut spaces) = (width, 0);
+        for (ink, text) in &self.parts {
+            for word in text.split_inclusive(' ') {
+                let mut rest = word.trim_end_matches(' ');
+                let after = word.len() - rest.len();
+                let is_empty = line.parts.is_empty();
+                if !rest.is_empty() && !is_empty && spaces + measure_text_width(rest) > room {
+                    lines.push(std::mem::take(&mut line));
+                    (room, spaces) = (width - 2, 0);
+                }
+                while measure_text_width(rest) > room {
+                    let (head, tail) = split_at_width(rest, room);
+                    line.push(*ink, head);
+                    lines.push(std::mem::take(&mut line));
+                    (room, spaces, rest) = (width - 2, 0, tail);
+                }
+                if !rest.is_empty() {
+                    let piece = format!("{}{rest}", " ".repeat(std::mem::take(&mut spaces)));
+                    room = room.saturating_sub(measure_text_width(&piece));
+                    line.push(*ink, &piece);
+                }
+                spaces += after;
+            }
+        }
+        lines.push(line);
+        lines
+    }
+
     /// The text, with colour or without, without spaces at the end.
     pub(crate) fn render(&self, color: bool) -> String {
         let mut out = String::new();

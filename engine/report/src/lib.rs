@@ -15,6 +15,7 @@ mod known;
 pub mod list;
 pub mod modules_doc;
 mod page;
+pub mod picture;
 mod plain;
 mod policy;
 mod reporter;

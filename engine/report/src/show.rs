@@ -341,7 +341,7 @@ pub fn json(unit: &Unit) -> String {
 }
 
 /// What kind of playbook it is, in a word.
-fn kind(playbook: &runbook_core::model::Playbook) -> &'static str {
+pub(crate) fn kind(playbook: &runbook_core::model::Playbook) -> &'static str {
     match playbook.contents {
         runbook_core::model::Contents::Steps(_) => "procedure",
         runbook_core::model::Contents::Checks(_) => "checklist",

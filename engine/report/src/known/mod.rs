@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use runbook_core::expr::{Expr, ExprKind, Part, Scope, Template, shell_quote};
 use runbook_core::inputs::Given;
-use runbook_core::model::{Arg, ArgKind, ParamType, Unit};
+use runbook_core::model::{Arg, ArgKind, Each, Over, ParamType, Step, Unit};
 use runbook_core::value::{Map, Value};
 
 /// What is in scope of a playbook before it runs.
@@ -110,6 +110,30 @@ impl<'a> Known<'a> {
         inner
     }
 
+    /// The items of a loop with their keys, if they are known and there are any.
+    pub(crate) fn items(&self, each: &Each) -> Option<Vec<(String, Value)>> {
+        let value = match &each.over {
+            Over::Expr(expr) => self.eval_loosely(expr)?,
+            Over::Literal(arg) => self.value(arg),
+        };
+        let items: Vec<(String, Value)> = match &value {
+            Value::Map(map) => map.iter().map(|(k, v)| (k.clone(), keyed(k, v))).collect(),
+            Value::List(items) => items.iter().enumerate().map(|(i, v)| (key(i, v), v.clone())).collect(),
+            _ => return None,
+        };
+        (!items.is_empty()).then_some(items)
+    }
+
+    /// What is known inside of a step: of a loop's item its name, and of a service's entry what all services have in common.
+    pub(crate) fn in_pass(&self, step: &Step) -> Self {
+        let Some(each) = &step.each else { return self.clone() };
+        let services = &self.unit.system.services;
+        let items = self.items(each).unwrap_or_default();
+        let are_services = !items.is_empty() && items.iter().all(|(k, v)| v.as_map().is_some() && services.contains_key(k));
+        let item = if are_services { service::any(self, "<service>") } else { stand_in(&each.bind) };
+        self.with(&each.bind, item)
+    }
+
     /// The value of an expression, if it is known in full.
     pub(crate) fn eval(&self, expr: &Expr) -> Option<Value> {
         if depends_on_time(expr) {
@@ -121,6 +145,15 @@ impl<'a> Known<'a> {
             return None;
         }
         (value.find_unknown().is_none() && value.all_secret_names().is_empty()).then_some(value)
+    }
+
+    /// The value of an expression, of which parts may not be known; they are unknown, with the text that stands for them.
+    pub(crate) fn eval_loosely(&self, expr: &Expr) -> Option<Value> {
+        if depends_on_time(expr) {
+            return None;
+        }
+        let value = expr.eval(self).ok()?;
+        (is_small(&value, &mut MOST_PARTS.clone()) && value.all_secret_names().is_empty()).then_some(value)
     }
 
     /// A value as written; what is not known in it is unknown, with the text that stands for it.
@@ -185,6 +218,26 @@ impl<'a> Known<'a> {
             }
         }
         if all { Value::from(text) } else { Value::unknown(text) }
+    }
+}
+
+/// The item of a map, which knows its key.
+fn keyed(key: &str, value: &Value) -> Value {
+    let mut entry = match value {
+        Value::Map(inner) => (**inner).clone(),
+        other => Map::from_iter([("value".to_owned(), other.clone())]),
+    };
+    entry.insert("id".into(), Value::str(key));
+    Value::from(entry)
+}
+
+/// What an item of a list is called: its id, else itself if it is a short text or a number, else its place.
+fn key(i: usize, value: &Value) -> String {
+    match (value.field("id").as_str(), value) {
+        (Some(id), _) => id.to_owned(),
+        (None, Value::Str(s)) if !s.is_empty() && s.len() <= 60 => s.to_string(),
+        (None, Value::Int(n)) => n.to_string(),
+        _ => (i + 1).to_string(),
     }
 }
 

@@ -6,6 +6,7 @@ mod golden;
 mod hostile;
 mod live;
 mod pages;
+mod pictures;
 mod plain;
 mod script;
 mod terminal;
