@@ -6,7 +6,7 @@ use crate::harness::{Output, Workspace};
 
 /// Compares with the golden file of this name: exit code, standard output, standard error.
 #[track_caller]
-fn golden(name: &str, workspace: &Workspace, out: &Output) {
+pub(crate) fn golden(name: &str, workspace: &Workspace, out: &Output) {
     let text =
         format!("exit {}\n--- stdout\n{}--- stderr\n{}", out.code, workspace.stable(&out.stdout), workspace.stable(&out.stderr));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));

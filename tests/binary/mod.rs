@@ -9,6 +9,7 @@ mod generated;
 mod golden;
 mod journals;
 mod new;
+mod pictures;
 mod signals;
 mod stack;
 mod terminal;

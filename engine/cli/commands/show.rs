@@ -1,30 +1,18 @@
 //! `runbook show NAME`.
 
 use runbook_core::exit::Exit;
+use runbook_report::show::{self, Shown};
 
-use super::{loader, say, tell_diagnostics};
+use super::reading::Reading;
+use super::say;
 use crate::context::Context;
 
 pub(crate) fn show(context: &Context, name: &str, profile: Option<&str>) -> Exit {
-    let loader = match loader(context) {
-        Ok(loader) => loader,
+    let reading = match Reading::of(context, name, profile, &[]) {
+        Ok(reading) => reading,
         Err(exit) => return exit,
     };
-    let registry = runbook_modules::builtins();
-    let options = runbook_lang::Options { profile: profile.map(str::to_owned) };
-    match runbook_lang::load(&loader, name, &registry, &options) {
-        Ok(loaded) => {
-            let unit = loaded.plan.root_unit();
-            if context.common.json {
-                say(&runbook_report::show::json(unit));
-                return Exit::Ok;
-            }
-            say(&runbook_report::show::show(unit, &loaded.plan.sources, &registry, &context.out));
-            Exit::Ok
-        }
-        Err(failed) => {
-            tell_diagnostics(context, &failed.diagnostics, &failed.sources);
-            Exit::Invalid
-        }
-    }
+    let shown = Shown { plan: &reading.plan, registry: &reading.registry, known: reading.known() };
+    say(&if context.common.json { show::json(&shown) } else { show::show(&shown, &context.out) });
+    Exit::Ok
 }

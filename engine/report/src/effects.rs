@@ -1,6 +1,6 @@
 //! What steps change and touch, as far as that is known before anything runs.
 
-use runbook_core::model::{ArgKind, Body, Contents, ModuleCall, Playbook, Plan, Step, System, Unit};
+use runbook_core::model::{ArgKind, Body, Contents, ModuleCall, Plan, Playbook, Step, System, Unit};
 use runbook_core::module::{About, Effect, Entry, Kind, Registry, Touches};
 use runbook_core::value::Value;
 use serde_json::Value as Json;
@@ -61,9 +61,7 @@ impl<'a> Effects<'a> {
 
     fn of_played(&self, name: &str) -> Effect {
         match self.plan.resolve(&self.unit.playbook.full_name, name) {
-            Some(unit) if self.depth < MAX_DEPTH => {
-                Effects { unit, depth: self.depth + 1, ..*self }.of_playbook(&unit.playbook)
-            }
+            Some(unit) if self.depth < MAX_DEPTH => Effects { unit, depth: self.depth + 1, ..*self }.of_playbook(&unit.playbook),
             _ => Effect::Change,
         }
     }

@@ -105,9 +105,10 @@ impl Line {
     }
 
     /// Breaks it at spaces into lines of a width, each piece of text in its ink; longer words are cut. Every line but the first leaves
-    /// room for two spaces before it.
-    pub(crate) fn wrapped(&self, width: usize) -> Vec<Line> {
+    /// room for so many spaces before it.
+    pub(crate) fn wrapped(&self, width: usize, hang: usize) -> Vec<Line> {
         let width = width.max(8);
+        let hang = hang.min(width / 2);
         let mut lines = Vec::new();
         let mut line = Line::new();
         let (mut room, mut spaces) = (width, 0);
@@ -116,15 +117,17 @@ impl Line {
                 let mut rest = word.trim_end_matches(' ');
                 let after = word.len() - rest.len();
                 let is_empty = line.parts.is_empty();
-                if !rest.is_empty() && !is_empty && spaces + measure_text_width(rest) > room {
+                // What would not fit on a line of its own either is broken where it stands.
+                let is_moved = measure_text_width(rest) <= width - hang || room < width / 3;
+                if !rest.is_empty() && !is_empty && is_moved && spaces + measure_text_width(rest) > room {
                     lines.push(std::mem::take(&mut line));
-                    (room, spaces) = (width - 2, 0);
+                    (room, spaces) = (width - hang, 0);
                 }
-                while measure_text_width(rest) > room {
-                    let (head, tail) = split_at_width(rest, room);
-                    line.push(*ink, head);
+                while spaces + measure_text_width(rest) > room {
+                    let (head, tail) = split_at_width(rest, room.saturating_sub(spaces));
+                    line.push(*ink, &format!("{}{head}", " ".repeat(spaces)));
                     lines.push(std::mem::take(&mut line));
-                    (room, spaces, rest) = (width - 2, 0, tail);
+                    (room, spaces, rest) = (width - hang, 0, tail);
                 }
                 if !rest.is_empty() {
                     let piece = format!("{}{rest}", " ".repeat(std::mem::take(&mut spaces)));

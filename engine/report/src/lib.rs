@@ -6,8 +6,8 @@
 pub mod code_doc;
 pub mod diagnostic;
 pub mod document;
-mod github;
 mod effects;
+mod github;
 pub mod human;
 mod ink;
 mod jsonl;
@@ -30,8 +30,8 @@ pub mod tests;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;
-pub use known::Known;
 pub use jsonl::JsonlReporter;
+pub use known::Known;
 pub use plain::PlainReporter;
 pub use policy::{ColorChoice, Facts, TermPolicy};
 pub use reporter::{Fanout, Level, Reporter};

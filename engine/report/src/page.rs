@@ -48,6 +48,16 @@ impl Page {
         self.lines.push(line.fit(self.policy.width, self.glyphs.ellipsis));
     }
 
+    /// A line that is broken at the width; what follows stands `hang` further in.
+    pub(crate) fn wrapped(&mut self, indent: usize, hang: usize, line: Line) {
+        let width = self.policy.width.saturating_sub(indent);
+        for (i, part) in line.wrapped(width, hang).into_iter().enumerate() {
+            let mut whole = Line::indent(if i == 0 { indent } else { indent + hang });
+            whole.append(part);
+            self.push(whole);
+        }
+    }
+
     /// Markdown as text: paragraphs are filled anew, lists and code keep their lines.
     pub(crate) fn prose(&mut self, indent: usize, ink: Ink, markdown: &str) {
         let width = self.policy.width.min(PROSE).saturating_sub(indent);

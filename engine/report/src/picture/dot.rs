@@ -21,10 +21,11 @@ impl Picture {
     /// The picture as a graph for `dot`. Names are generated and labels quoted.
     pub fn dot(&self) -> String {
         let mut out = String::from("digraph playbook {\n");
-        let _ = writeln!(out, "    graph [label={}, labelloc=t, compound=true, rankdir=TB, fontname=\"sans-serif\"];", quote(&[
-            self.name.as_str(),
-            self.title.as_str()
-        ]));
+        let _ = writeln!(
+            out,
+            "    graph [label={}, labelloc=t, compound=true, rankdir=TB, fontname=\"sans-serif\"];",
+            quote(&[self.name.as_str(), self.title.as_str()])
+        );
         out.push_str("    node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\", fontsize=11];\n");
         out.push_str("    edge [fontname=\"sans-serif\", fontsize=10];\n");
         let children = self.children();

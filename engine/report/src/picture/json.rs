@@ -38,9 +38,7 @@ impl Picture {
                 "place": place,
             })
         };
-        let edge = |Edge { from, to, label, kind }: &Edge| {
-            json!({ "from": self.nodes[*from].id, "to": self.nodes[*to].id, "label": label, "kind": kind })
-        };
+        let edge = |Edge { from, to, label, kind }: &Edge| json!({ "from": self.nodes[*from].id, "to": self.nodes[*to].id, "label": label, "kind": kind });
         let value = json!({
             "name": self.name,
             "title": self.title,

@@ -74,8 +74,7 @@ impl Writer<'_> {
     fn entries(&mut self, entries: &[Entry], prefix: &str) {
         for (i, entry) in entries.iter().enumerate() {
             let is_last = i + 1 == entries.len();
-            let (twig, below) =
-                if is_last { (self.twigs.last, self.twigs.none) } else { (self.twigs.fork, self.twigs.on) };
+            let (twig, below) = if is_last { (self.twigs.last, self.twigs.none) } else { (self.twigs.fork, self.twigs.on) };
             let (head, below) = (format!("{prefix}{twig}"), format!("{prefix}{below}"));
             self.entry(entry, Line::new(), &head, &below);
         }
@@ -89,7 +88,9 @@ impl Writer<'_> {
                 let text = format!("{} see {}", self.glyphs.arrow, self.picture.nodes[*node].name());
                 self.wrapped(lead.with(Ink::Accent, &text), head, below);
             }
-            Entry::GoOn(Some(node)) => self.wrapped(lead.with(Ink::Dim, &format!("go on with {}", self.picture.nodes[*node].name())), head, below),
+            Entry::GoOn(Some(node)) => {
+                self.wrapped(lead.with(Ink::Dim, &format!("go on with {}", self.picture.nodes[*node].name())), head, below)
+            }
             Entry::GoOn(None) => self.wrapped(lead.with(Ink::Dim, "nothing more to ask"), head, below),
             // The node above says how many there are.
             Entry::Cut(_) => {}
@@ -98,7 +99,8 @@ impl Writer<'_> {
 
     fn node(&mut self, at: usize, limbs: &[Limb], lead: Line, head: &str, below: &str) {
         let node = &self.picture.nodes[at];
-        let limbs = if matches!(limbs, [Limb { entries, .. }] if matches!(entries.as_slice(), [Entry::Cut(_)])) { &[] } else { limbs };
+        let limbs =
+            if matches!(limbs, [Limb { entries, .. }] if matches!(entries.as_slice(), [Entry::Cut(_)])) { &[] } else { limbs };
         let mut line = lead;
         if !node.number.is_empty() {
             line.push(Ink::Dim, &format!("{} ", node.number));
@@ -155,7 +157,7 @@ impl Writer<'_> {
     fn wrapped(&mut self, line: Line, head: &str, below: &str) {
         let (head, below) = (self.shallow(head), self.shallow(below));
         let width = self.policy.width.saturating_sub(console::measure_text_width(&head));
-        for (i, part) in line.wrapped(width).into_iter().enumerate() {
+        for (i, part) in line.wrapped(width, 2).into_iter().enumerate() {
             let mut whole = Line::of(Ink::Dim, if i == 0 { &head } else { &below });
             if i > 0 {
                 whole.push(Ink::Plain, "  ");

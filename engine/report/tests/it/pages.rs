@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use runbook_core::code::Code;
+use runbook_core::inputs::Given;
 use runbook_core::model::*;
 use runbook_core::module::*;
 use runbook_core::span::{SourceId, SourceMap, Span, Spanned};
 use runbook_core::value::Value;
-use runbook_report::{Level, TermPolicy, code_doc, list, modules_doc, runs, show};
+use runbook_report::{Known, Level, TermPolicy, code_doc, list, modules_doc, runs, show};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -304,12 +305,22 @@ fn playbooks_are_listed_and_shown() {
         })
         .chain([list::Row { name: "broken-one".into(), broken: Some("unknown key `stpes`".into()), ..list::Row::default() }])
         .collect();
+    let plan = Plan {
+        root: units[0].playbook.full_name.clone(),
+        units: units.iter().map(|u| (u.playbook.full_name.clone(), u.clone())).collect(),
+        names: indexmap::IndexMap::new(),
+        sources: Arc::new(sources),
+        digest: String::new(),
+    };
+    let registry = registry();
+    let known = Known::new(plan.root_unit(), &Given::default());
+    let shown = show::Shown { plan: &plan, registry: &registry, known };
     for width in [40, 80] {
         let policy = TermPolicy::text(width, true);
         let text = list::list(&rows, &policy);
         fits(&text, width);
         golden(&format!("list-{width}.txt"), &text);
-        let text = show::show(&units[0], &sources, &registry(), &policy);
+        let text = show::show(&shown, &policy);
         fits(&text, width);
         golden(&format!("show-{width}.txt"), &text);
     }

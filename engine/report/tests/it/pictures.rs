@@ -69,7 +69,8 @@ fn edge() -> impl Strategy<Value = (prop::sample::Index, prop::sample::Index, St
 
 fn picture(nodes: Vec<Draft>, edges: Vec<(prop::sample::Index, prop::sample::Index, String, EdgeKind)>) -> Picture {
     let count = nodes.len();
-    let mut picture = Picture { name: "shop/<&\">".into(), title: "A \"title\" <b>".into(), kind: "procedure", ..Picture::default() };
+    let mut picture =
+        Picture { name: "shop/<&\">".into(), title: "A \"title\" <b>".into(), kind: "procedure", ..Picture::default() };
     for (i, (kind, label, what, notes, group, stacked)) in nodes.into_iter().enumerate() {
         let group = group.filter(|_| i > 0).map(|g| g.index(i));
         if let Some(group) = group {
@@ -169,8 +170,8 @@ fn flaws(picture: &Picture, scene: &Scene) -> Vec<String> {
         {
             out.push(format!("node {a} is not inside of its group {group}"));
         }
-        for b in a + 1..picture.nodes.len() {
-            if picture.nodes[b].group == node.group && overlap(rect, rects[b]) {
+        for (b, other) in picture.nodes.iter().enumerate().skip(a + 1) {
+            if other.group == node.group && overlap(rect, rects[b]) {
                 out.push(format!("nodes {a} and {b} overlap"));
             }
         }
@@ -181,7 +182,8 @@ fn flaws(picture: &Picture, scene: &Scene) -> Vec<String> {
             if !inside(line, shape.rect) {
                 out.push(format!("{:?} leaves the box of node {}", text.text, shape.node));
             }
-            let hidden = (0..picture.nodes.len()).find(|n| picture.nodes[*n].group == Some(shape.node) && overlap(line, rects[*n]));
+            let hidden =
+                (0..picture.nodes.len()).find(|n| picture.nodes[*n].group == Some(shape.node) && overlap(line, rects[*n]));
             if let Some(over) = hidden {
                 out.push(format!("node {over} lies over the title of its group"));
             }
@@ -277,7 +279,7 @@ fn well_formed(xml: &str) -> Result<(), String> {
         let end = rest[at..].find('>').ok_or("an element is not closed")? + at;
         let tag = &rest[at + 1..end];
         let quotes = tag.matches('"').count();
-        if quotes % 2 != 0 {
+        if !quotes.is_multiple_of(2) {
             return Err(format!("a quote in <{tag}> is not closed"));
         }
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default();

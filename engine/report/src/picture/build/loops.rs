@@ -13,7 +13,8 @@ impl Builder<'_> {
     /// A loop in the order of its items' needs, as a group of its items. Gives the node back if the step is no such loop, or if its
     /// items are not known before it runs.
     pub(super) fn passes(&mut self, step: &Step, path: &StepPath, mut node: Node) -> Result<Entry, Box<Node>> {
-        let Some(each) = step.each.as_ref().filter(|e| matches!(e.order, Order::Dependencies | Order::ReverseDependencies)) else {
+        let Some(each) = step.each.as_ref().filter(|e| matches!(e.order, Order::Dependencies | Order::ReverseDependencies))
+        else {
             return Err(Box::new(node));
         };
         let Some(items) = self.known.items(each).filter(|i| i.len() <= MOST) else { return Err(Box::new(node)) };
@@ -44,7 +45,8 @@ impl Builder<'_> {
                 self.link(nodes[from], nodes[to], "", EdgeKind::Needs);
             }
         }
-        let entries = order(&nodes, &self.picture.edges).into_iter().map(|node| Entry::Node { node, limbs: Vec::new() }).collect();
+        let entries =
+            order(&nodes, &self.picture.edges).into_iter().map(|node| Entry::Node { node, limbs: Vec::new() }).collect();
         Ok(Entry::Node { node: group, limbs: vec![Limb { label: String::new(), entries }] })
     }
 

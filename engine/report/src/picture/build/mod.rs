@@ -128,10 +128,10 @@ impl<'a> Builder<'a> {
     /// Puts an entry after the one before.
     fn follow(&mut self, outline: &mut Vec<Entry>, last: &mut Option<usize>, entry: Option<Entry>) {
         let Some(entry) = entry else { return };
-        if let Some(node) = node_of(&entry) {
-            if let Some(before) = last.replace(node) {
-                self.link(before, node, "", EdgeKind::Next);
-            }
+        if let Some(node) = node_of(&entry)
+            && let Some(before) = last.replace(node)
+        {
+            self.link(before, node, "", EdgeKind::Next);
         }
         outline.push(entry);
     }

@@ -17,12 +17,11 @@ impl Builder<'_> {
         let mut before: Option<usize> = None;
         for (i, step) in steps.iter().enumerate() {
             let entry = self.step(step, i, at);
-            if let Some(node) = node_of(&entry) {
-                if let Some(before) = before.replace(node)
-                    && !at.unordered
-                {
-                    self.link(before, node, "", EdgeKind::Next);
-                }
+            if let Some(node) = node_of(&entry)
+                && let Some(before) = before.replace(node)
+                && !at.unordered
+            {
+                self.link(before, node, "", EdgeKind::Next);
             }
             entries.push(entry);
         }
@@ -57,7 +56,8 @@ impl Builder<'_> {
         if node.what == node.label {
             node.what.clear();
         }
-        let inner = At { path: path.clone(), list: "block", prefix: number.map(|n| format!("{n}.")), group: None, unordered: false };
+        let inner =
+            At { path: path.clone(), list: "block", prefix: number.map(|n| format!("{n}.")), group: None, unordered: false };
         match &step.body {
             Body::Block(block) => {
                 // A name says enough; `block` says nothing.
@@ -163,9 +163,9 @@ impl Builder<'_> {
             let all: Vec<String> = step.expect.iter().map(one_line).collect();
             notes.push(format!("expect {}", all.join(" and ")));
         }
-        notes.extend(step.grade.as_ref().map(|grade| {
-            format!("{}: {}", one_line(&grade.value), step_text::limits(&grade.limits, known))
-        }));
+        notes.extend(
+            step.grade.as_ref().map(|grade| format!("{}: {}", one_line(&grade.value), step_text::limits(&grade.limits, known))),
+        );
         if step.severity == StepSeverity::Warning {
             notes.push("a failure is a warning".to_owned());
         }

@@ -1,8 +1,8 @@
 //! The text in a box: its lines, and how large the box must be.
 
+use super::super::{Kind, Node};
 use super::layout::Size;
 use super::measure::{Face, width, wrap};
-use super::super::{Kind, Node};
 
 /// The widest line of text in a box.
 const ROOM: f64 = 252.0;

@@ -49,7 +49,8 @@ fn is_group(picture: &Picture, shape: &Shape) -> bool {
 /// A name for what is referred to, so that several pictures can stand in one page.
 fn name(picture: &Picture) -> String {
     let texts = picture.nodes.iter().map(|n| n.id.as_str()).chain([picture.name.as_str()]);
-    let hash = texts.flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        texts.flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     format!("rb{:08x}", hash as u32)
 }
 
@@ -133,16 +134,7 @@ fn path(points: &[Point], label: Option<Rect>) -> String {
             let _ = write!(out, "V{}", n(b.y));
         } else {
             let middle = (b.y - a.y) * 0.5;
-            let _ = write!(
-                out,
-                "C{} {} {} {} {} {}",
-                n(a.x),
-                n(a.y + middle),
-                n(b.x),
-                n(b.y - middle),
-                n(b.x),
-                n(b.y)
-            );
+            let _ = write!(out, "C{} {} {} {} {} {}", n(a.x), n(a.y + middle), n(b.x), n(b.y - middle), n(b.x), n(b.y));
         }
     }
     out
@@ -154,17 +146,7 @@ fn overlaps(a: f64, b: f64, label: Rect) -> bool {
 
 fn loop_path(points: &[Point]) -> String {
     let [a, b] = points else { return String::new() };
-    format!(
-        "M{} {}C{} {} {} {} {} {}",
-        n(a.x),
-        n(a.y),
-        n(a.x + 26.0),
-        n(a.y - 4.0),
-        n(b.x + 26.0),
-        n(b.y + 4.0),
-        n(b.x),
-        n(b.y)
-    )
+    format!("M{} {}C{} {} {} {} {} {}", n(a.x), n(a.y), n(a.x + 26.0), n(a.y - 4.0), n(b.x + 26.0), n(b.y + 4.0), n(b.x), n(b.y))
 }
 
 fn text(out: &mut String, Text { at, face, text, .. }: &Text) {

@@ -83,8 +83,7 @@ pub(super) fn scene(picture: &Picture) -> Option<Scene> {
     let mut maker = Maker::new(picture);
     let all = maker.group(picture.nodes.len())?;
     let heading = Block::heading(&picture.name, &picture.title, &picture.source, all.size.w.max(HEADING));
-    let mut scene = Scene::default();
-    scene.heading = texts(&heading, Point { x: MARGIN, y: MARGIN });
+    let mut scene = Scene { heading: texts(&heading, Point { x: MARGIN, y: MARGIN }), ..Scene::default() };
     let top = MARGIN + heading.size.h + 18.0;
     let wide = all.size.w.max(heading.size.w);
     maker.put(&all, Point { x: MARGIN + (wide - all.size.w) / 2.0, y: top }, &mut scene);
@@ -197,13 +196,8 @@ impl<'a> Maker<'a> {
     fn size(&self, node: usize, inner: Option<&Laid>) -> Size {
         let text = self.blocks[node].size;
         match inner {
-            Some(inner) => Size {
-                w: text.w.max(inner.size.w) + INSIDE * 2.0,
-                h: text.h + inner.size.h + PAD.h * 2.0 + INSIDE,
-            },
-            None => {
-                Size { w: (text.w + self.left(node) * 2.0).max(64.0).ceil(), h: text.h + PAD.h * 2.0 }
-            }
+            Some(inner) => Size { w: text.w.max(inner.size.w) + INSIDE * 2.0, h: text.h + inner.size.h + PAD.h * 2.0 + INSIDE },
+            None => Size { w: (text.w + self.left(node) * 2.0).max(64.0).ceil(), h: text.h + PAD.h * 2.0 },
         }
     }
 
@@ -246,12 +240,7 @@ impl<'a> Maker<'a> {
             let right = rect.x + rect.w;
             let (from, to) = (rect.y + rect.h * 0.3, rect.y + rect.h * 0.7);
             let answer = &self.answers[*edge];
-            let place = Rect {
-                x: right + LOOP,
-                y: rect.y + (rect.h - answer.size.h) / 2.0,
-                w: answer.size.w,
-                h: answer.size.h,
-            };
+            let place = Rect { x: right + LOOP, y: rect.y + (rect.h - answer.size.h) / 2.0, w: answer.size.w, h: answer.size.h };
             let label = (!answer.rows.is_empty()).then(|| (place, texts(answer, Point { x: place.x, y: place.y })));
             let points = vec![Point { x: right, y: from }, Point { x: right, y: to }];
             scene.lines.push(Line { edge: *edge, points, is_loop: true, label });

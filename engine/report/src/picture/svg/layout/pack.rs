@@ -50,8 +50,7 @@ pub(super) fn components(boxes: usize, links: &[Link]) -> Vec<Part> {
 
 /// Puts parts side by side, and below each other where that would become too wide.
 pub(super) fn side_by_side(boxes: usize, links: usize, parts: &[Part], laid: Vec<Layout>) -> Layout {
-    let mut out =
-        Layout { boxes: vec![Point::default(); boxes], routes: vec![Route::default(); links], size: Size::default() };
+    let mut out = Layout { boxes: vec![Point::default(); boxes], routes: vec![Route::default(); links], size: Size::default() };
     let (mut x, mut y, mut row) = (0.0, 0.0, 0.0_f64);
     for (part, layout) in parts.iter().zip(laid) {
         if x > 0.0 && x + layout.size.w > WIDE {
@@ -62,8 +61,7 @@ pub(super) fn side_by_side(boxes: usize, links: usize, parts: &[Part], laid: Vec
             out.boxes[*at] = moved(*point);
         }
         for (at, route) in part.links.iter().zip(layout.routes) {
-            out.routes[*at] =
-                Route { points: route.points.into_iter().map(moved).collect(), label: route.label.map(moved) };
+            out.routes[*at] = Route { points: route.points.into_iter().map(moved).collect(), label: route.label.map(moved) };
         }
         out.size = Size { w: out.size.w.max(x + layout.size.w), h: out.size.h.max(y + layout.size.h) };
         row = row.max(layout.size.h);

@@ -80,11 +80,11 @@ fn tops(grid: &Grid, ports: &Ports) -> Vec<f64> {
     }
     let mut tops = Vec::with_capacity(grid.layers.len());
     let mut y = 0.0;
-    for layer in 0..grid.layers.len() {
+    for (layer, far) in far.iter().enumerate() {
         if layer > 0 {
             let is_labels = !grid.layers[layer].iter().any(|s| matches!(grid.slots[*s].what, What::Box(_)));
             let least = if is_labels { LABEL_GAP } else { GAP };
-            y += (least + (far[layer] * 0.12).min(MORE)).round();
+            y += (least + (far * 0.12).min(MORE)).round();
         }
         tops.push(y);
         y += height(grid, layer);
