@@ -78,6 +78,8 @@ pub(crate) enum ColorArg {
 pub(crate) enum Command {
     /// Run a playbook.
     Play(Play),
+    /// Walk a triage tree: find out what is wrong and what to do about it.
+    Triage(Play),
     /// List the playbooks.
     List,
     /// Show what a playbook does, its parameters and steps.
@@ -164,6 +166,9 @@ pub(crate) struct Play {
     /// The limit for the whole run, such as 10m.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,
+    /// Of a triage tree: exit 12 if it found a fault, 13 if it found nothing.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
 }
 
 /// Write a new playbook.

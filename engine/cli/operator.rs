@@ -102,7 +102,10 @@ fn understand(kind: &QuestionKind, line: &str) -> Result<Reply, String> {
             }
             let by_number = line.parse::<usize>().ok().and_then(|n| choices.get(n.checked_sub(1)?));
             let by_name = choices.iter().find(|c| c.to_string() == line);
-            match by_name.or(by_number) {
+            // The beginning is enough where it can only mean one.
+            let mut begins = choices.iter().filter(|c| c.to_string().to_lowercase().starts_with(&line.to_lowercase()));
+            let by_beginning = begins.next().filter(|_| begins.next().is_none());
+            match by_name.or(by_number).or(by_beginning) {
                 Some(choice) => Ok(given(choice.clone(), None)),
                 None => Err(format!("answer with a number from 1 to {}, or one of the values", choices.len())),
             }

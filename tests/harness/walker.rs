@@ -18,6 +18,7 @@ pub(crate) struct Walk {
     params: Vec<(String, String)>,
     env: Vec<(String, String)>,
     stop: Option<(jiff::SignedDuration, StopReason)>,
+    detailed_exit: bool,
 }
 
 /// What a walk left.
@@ -77,6 +78,12 @@ impl Walk {
         self
     }
 
+    /// With `--detailed-exitcode`.
+    pub(crate) fn detailed_exit(mut self) -> Walk {
+        self.detailed_exit = true;
+        self
+    }
+
     /// Walks it; mistakes in the playbook or its parameters fail the test.
     #[track_caller]
     pub(crate) fn go(self) -> Walked {
@@ -114,6 +121,7 @@ impl Walk {
                 program: "/bin/runbook".into(),
                 root: "/project".into(),
                 invocation: "runbook play test".into(),
+                detailed_exit: self.detailed_exit,
             };
             runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await
         };

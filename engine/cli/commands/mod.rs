@@ -40,7 +40,8 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
     let context = Context::gather(common);
     context.start_logging();
     match command {
-        Command::Play(play) => play::play(&context, play),
+        Command::Play(args) => play::play(&context, args, play::Want::Anything),
+        Command::Triage(args) => play::play(&context, args, play::Want::Tree),
         Command::List => list::list(&context),
         Command::Fmt(args) => fmt::fmt(&context, &args),
         Command::Test(args) => test::test(&context, &args),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use runbook_core::event::Event;
 use runbook_core::exit::Exit;
-use runbook_core::model::Plan;
+use runbook_core::model::{Contents, Plan};
 use runbook_core::module::Registry;
 use runbook_core::world::StopReason;
 use runbook_runtime::journal::{JournalWriter, new_run_id};
@@ -25,7 +25,26 @@ use crate::context::Context;
 use crate::operator::Prompt;
 use crate::output::Output;
 
-pub(crate) fn play(context: &Context, play: Play) -> Exit {
+/// What is asked to be run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// `runbook play`: whatever the playbook is.
+    Anything,
+    /// `runbook triage`: a tree.
+    Tree,
+}
+
+impl Want {
+    /// The command as it is typed.
+    fn command(self) -> &'static str {
+        match self {
+            Want::Anything => "runbook play",
+            Want::Tree => "runbook triage",
+        }
+    }
+}
+
+pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
     let loader = match loader(context) {
         Ok(loader) => loader,
         Err(exit) => return exit,
@@ -42,11 +61,17 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
     if !loaded.warnings.is_empty() && !context.common.json && !context.common.quiet {
         tell_diagnostics(context, &loaded.warnings, &loaded.plan.sources);
     }
-    if matches!(loaded.plan.root_unit().playbook.contents, runbook_core::model::Contents::Triage(_)) {
+    let what = match &loaded.plan.root_unit().playbook.contents {
+        Contents::Steps(_) => "a procedure",
+        Contents::Checks(_) => "a checklist",
+        Contents::Triage(_) => "a triage tree",
+    };
+    if want == Want::Tree && what != "a triage tree" {
+        let command = invocation(context, &play, &loaded.plan, Want::Anything);
         complain(
             context,
-            &format!("`{}` is a triage tree, and this version does not walk trees yet", play.name),
-            Some("nothing was run"),
+            &format!("`{}` is {what}, not a triage tree; nothing was run", play.name),
+            Some(&format!("run it with `{command}`; `runbook list` shows which playbooks are trees")),
         );
         return Exit::Invalid;
     }
@@ -72,7 +97,7 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
     };
     let plan = Arc::new(loaded.plan);
     let answered: HashSet<String> = file.answers.keys().chain(file.confirms.keys()).cloned().collect();
-    let exit = runtime.block_on(go(context, &play, plan.clone(), &registry, &root, &state, file));
+    let exit = runtime.block_on(go(context, &play, want, plan.clone(), &registry, &root, &state, file));
     runtime.shutdown_background();
     if exit == Exit::InputNeeded {
         let answered = answered.into_iter().chain(play.param.iter().map(|(name, _)| name.clone())).collect();
@@ -82,9 +107,9 @@ pub(crate) fn play(context: &Context, play: Play) -> Exit {
 }
 
 /// The command as it was typed, so that it can be pasted with one flag more. Secret parameters are left out.
-fn invocation(context: &Context, play: &Play, plan: &Plan) -> String {
+fn invocation(context: &Context, play: &Play, plan: &Plan, want: Want) -> String {
     let quote = runbook_core::expr::shell_quote;
-    let mut words = vec!["runbook play".to_owned(), quote(&play.name)];
+    let mut words = vec![want.command().to_owned(), quote(&play.name)];
     let secret = |name: &str| {
         let params = &plan.root_unit().playbook.params;
         params.iter().any(|p| p.name.value == name && p.ty == runbook_core::model::ParamType::Secret)
@@ -100,6 +125,9 @@ fn invocation(context: &Context, play: &Play, plan: &Plan) -> String {
     }
     if let Some(profile) = &play.profile {
         words.push(format!("--profile {}", quote(profile)));
+    }
+    if play.detailed_exitcode {
+        words.push("--detailed-exitcode".to_owned());
     }
     if context.common.yes {
         words.push("--yes".to_owned());
@@ -123,9 +151,11 @@ fn declared_env(context: &Context, plan: &Plan, redactor: &Redactor) -> HashMap<
     out
 }
 
+#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 async fn go(
     context: &Context,
     play: &Play,
+    want: Want,
     plan: Arc<Plan>,
     registry: &Registry,
     root: &Path,
@@ -142,7 +172,8 @@ async fn go(
         params: play.param.clone(),
         env: declared_env(context, &plan, &redactor),
         state: state.display().to_string(),
-        invocation: invocation(context, play, &plan),
+        invocation: invocation(context, play, &plan, want),
+        detailed_exit: play.detailed_exitcode,
         root: root.to_owned(),
         program: std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "runbook".to_owned()),
     };

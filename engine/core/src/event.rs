@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::expr::Seen;
+use crate::model::FindingSeverity;
 use crate::module::{Effect, Touches};
 use crate::path::StepPath;
 use crate::span::Place;
@@ -252,7 +253,10 @@ pub enum Event {
         dry_run: bool,
         /// Whether it is a checklist.
         checklist: bool,
-        /// The steps at the top level.
+        /// Whether it is a triage tree.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        triage: bool,
+        /// The steps at the top level; of a tree its questions.
         outline: Vec<Outline>,
     },
     /// A step began.
@@ -430,6 +434,71 @@ pub enum Event {
         /// How many rows each grade has: ok, off target, warning, unknown, critical.
         counts: [u32; 5],
     },
+    /// A question of a triage tree was answered. It comes after what its checks came to, and before the node's own end.
+    NodeAnswered {
+        /// The node's path.
+        path: StepPath,
+        /// The tree.
+        playbook: String,
+        /// The node's id, else its path within the tree.
+        key: String,
+        /// The question.
+        question: String,
+        /// The answer: `yes`, `no`, `unknown` or a choice.
+        answer: String,
+        /// The branch that it takes: `yes`, `no`, `unknown`, the case's value or `default`.
+        branch: String,
+        /// Who answered.
+        origin: AnswerOrigin,
+        /// What the checks answered, where a person answered something else or was asked all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        probe: Option<String>,
+        /// What was seen, in one line; empty if nothing was looked at.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        evidence: String,
+        /// The remark of the person who answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// How long it took, in milliseconds.
+        duration_ms: f64,
+    },
+    /// A leaf of a triage tree was reached. It comes after its evidence.
+    Finding {
+        /// The node's path.
+        path: StepPath,
+        /// The tree.
+        playbook: String,
+        /// The node's id, else its path within the tree.
+        key: String,
+        /// The finding's stable id.
+        finding: String,
+        /// How bad it is.
+        severity: FindingSeverity,
+        /// What is said about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        say: Option<String>,
+        /// What was seen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
+        /// What could be done about it. It was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<Proposal>,
+    },
+    /// A triage tree was walked to its end.
+    Concluded {
+        /// The tree.
+        playbook: String,
+        /// The worst of its findings: `ok` if all are only informative, `unknown` if there is none.
+        verdict: GradeWord,
+        /// The findings, the worst first.
+        findings: Vec<String>,
+        /// How many questions the checks answered.
+        probed: u32,
+        /// How many questions people answered, now or beforehand.
+        answered: u32,
+        /// How many of all were answered with `unknown`.
+        unknown: u32,
+    },
     /// A precondition does not hold.
     Blocked {
         /// What was checked.
@@ -498,6 +567,67 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         next: Vec<String>,
     },
+}
+
+/// Who answered a question of a triage tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerOrigin {
+    /// Its checks.
+    Probed,
+    /// A person, at the prompt.
+    Answered,
+    /// A flag such as `--answer`.
+    Flag,
+    /// An answers file.
+    File,
+    /// A person who took the suggestion.
+    Default,
+    /// A test.
+    Test,
+}
+
+impl From<Origin> for AnswerOrigin {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Operator => AnswerOrigin::Answered,
+            Origin::Flag => AnswerOrigin::Flag,
+            Origin::File => AnswerOrigin::File,
+            Origin::Default => AnswerOrigin::Default,
+            Origin::Test => AnswerOrigin::Test,
+        }
+    }
+}
+
+/// Something that was looked at when a finding was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// What was looked at.
+    pub name: String,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// What was seen, in one line.
+    pub message: String,
+}
+
+/// A remedy as it is proposed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Proposal {
+    /// The playbook to play, with its system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub play: Option<String>,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub with: Value,
+    /// The command that plays it, ready to be pasted; none where a parameter cannot be written out, or the remedy is steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The names of its steps, if it is steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
+    /// Why it cannot be proposed in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// What became of a run.

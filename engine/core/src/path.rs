@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where a step stands in the walk, such as `steps[3]@api-gateway.block[1]`; the run itself is empty.
 ///
-/// `[n]` counts from 1 within a list of steps, `@key` is a loop's item, and `>name:` enters a played playbook.
+/// `[n]` counts from 1 within a list of steps, `@key` is a loop's item, `#n` the attempt of a group or the visit of a node from the
+/// second on, and `>name:` enters a played playbook. A node of a triage tree is named by the answers that lead to it: `triage.no[2]`.
 /// A path never depends on what ran before or beside the step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -41,7 +42,13 @@ impl StepPath {
         StepPath(Arc::from(format!("{}@{key}", self.0)))
     }
 
-    /// A further attempt of a group, from the second on.
+    /// A node of a triage tree by its path in the tree, such as `triage.no[2]`.
+    pub fn node(&self, in_tree: &str) -> Self {
+        let dot = if self.0.is_empty() || self.0.ends_with(':') { "" } else { "." };
+        StepPath(Arc::from(format!("{}{dot}{in_tree}", self.0)))
+    }
+
+    /// A further attempt of a group, or a further visit of a node, from the second on.
     pub fn attempt(&self, n: u32) -> Self {
         StepPath(Arc::from(format!("{}#{n}", self.0)))
     }
@@ -88,6 +95,25 @@ impl StepPath {
         rest.split('@').skip(1).map(|part| part.split(['.', '#']).next().unwrap_or("")).map(unescape).collect()
     }
 
+    /// Whether it is a node of a triage tree: a question or a leaf.
+    pub fn is_node(&self) -> bool {
+        let last = self.parts().last().unwrap_or_default();
+        in_tree(last) && !observes(last)
+    }
+
+    /// Whether it lies in a `check` or `see` of a triage tree: what it comes to is an observation, and never a failure of the run.
+    pub fn is_observation(&self) -> bool {
+        self.parts().any(|part| in_tree(part) && observes(part))
+    }
+
+    /// The paths within each playbook on the way: what stands before the first `>`, and after each `>name:`.
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .split('>')
+            .enumerate()
+            .map(|(i, part)| if i == 0 { part } else { part.split_once(':').map_or("", |(_, rest)| rest) })
+    }
+
     /// Whether this path is `other` or lies below it.
     pub fn is_within(&self, other: &StepPath) -> bool {
         self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '@', '>', '#']))
@@ -116,6 +142,16 @@ fn unescape(key: &str) -> String {
     out
 }
 
+/// Whether a path within a playbook lies in its tree.
+fn in_tree(part: &str) -> bool {
+    part.strip_prefix("triage").is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '#']))
+}
+
+/// Whether a path within a tree lies in a node's checks.
+fn observes(part: &str) -> bool {
+    part.contains(".check[") || part.contains(".see[")
+}
+
 impl fmt::Display for StepPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -134,6 +170,22 @@ mod tests {
         assert!(!StepPath::root().child("steps", 20).is_within(&StepPath::root().child("steps", 2)));
         assert_eq!(path.play("sonia/stop").child("steps", 0).as_str(), "steps[3]@api-gateway.block[1]>sonia/stop:steps[1]");
         assert_eq!(StepPath::root().item("a.b[1]").as_str(), "@a%2Eb%5B1%5D");
+    }
+
+    #[test]
+    fn what_lies_in_a_tree_is_told_by_its_path() {
+        let root = StepPath::root();
+        let node = root.node("triage.no[2]");
+        let check = node.attempt(2).child("check", 0);
+        assert_eq!(check.as_str(), "triage.no[2]#2.check[1]");
+        assert!(node.is_node() && node.attempt(2).is_node() && !check.is_node());
+        assert!(check.is_observation() && check.play("x").child("steps", 0).is_observation() && !node.is_observation());
+        let played = root.child("steps", 0).play("sonia/tree").node("triage");
+        assert_eq!(played.as_str(), "steps[1]>sonia/tree:triage");
+        assert!(played.is_node() && played.child("see", 0).is_observation());
+        for other in [root.child("steps", 0), root.child("steps", 0).item("triage"), root.child("always", 0), root] {
+            assert!(!other.is_node() && !other.is_observation(), "{other}");
+        }
     }
 
     #[test]

@@ -212,6 +212,12 @@ pub trait World: Send + Sync {
     /// Asks a person.
     fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply>;
 
+    /// The answer that was given beforehand, such as by a flag, if there is one; nobody is asked. What a probe could answer by itself is
+    /// asked of the world only in this way.
+    fn given(&self, _question: &Question) -> Option<Reply> {
+        None
+    }
+
     /// Sleeps; returns early when the run stops.
     fn sleep<'a>(&'a self, path: &'a StepPath, duration: SignedDuration) -> BoxFuture<'a, ()>;
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use runbook_core::event::{Event, Outcome, Record};
+use runbook_core::model::FindingSeverity;
 
 use crate::reporter::Reporter;
 use crate::sanitize_line;
@@ -21,6 +22,13 @@ impl<W: Write + Send> GithubReporter<W> {
     /// A reporter that writes to a stream; it stands before the one that writes the lines.
     pub fn new(out: W) -> Self {
         GithubReporter { out, open: false, annotations: 0 }
+    }
+
+    fn annotate(&mut self, level: &str, at: &str, title: &str, text: &str) {
+        if self.annotations < MOST {
+            self.annotations += 1;
+            let _ = writeln!(self.out, "::{level} {at}title={}::{}", property(title), data(text));
+        }
     }
 
     fn close(&mut self) {
@@ -48,19 +56,27 @@ impl<W: Write + Send> Reporter for GithubReporter<W> {
                 self.open = true;
                 let _ = writeln!(self.out, "::group::{}", data(name));
             }
-            Event::StepFinished { parent, name, outcome, message, group, tolerated, place, .. } => {
+            Event::StepFinished { path, parent, name, outcome, message, group, tolerated, place, .. } => {
                 if parent.as_str().is_empty() {
                     self.close();
                 }
                 let failed = matches!(outcome, Outcome::Failed | Outcome::Unknown);
-                if failed && !group && self.annotations < MOST {
-                    self.annotations += 1;
+                // What a tree looked at is no failure; its findings speak.
+                if failed && !group && !path.is_observation() {
                     let level = if *tolerated { "warning" } else { "error" };
                     let at = place
                         .as_ref()
                         .map_or_else(String::new, |p| format!("file={},line={},col={},", property(&p.file), p.line, p.column));
-                    let _ = writeln!(self.out, "::{level} {at}title={}::{}", property(name), data(message));
+                    self.annotate(level, &at, name, message);
                 }
+            }
+            Event::Finding { finding, severity, say, remedy, .. } if severity.is_fault() => {
+                let level = if *severity == FindingSeverity::Critical { "error" } else { "warning" };
+                let mut text = say.clone().unwrap_or_else(|| finding.clone());
+                if let Some(remedy) = remedy {
+                    text.push_str(&format!("; remedy: {}", crate::tree::remedy_words(remedy)));
+                }
+                self.annotate(level, "", finding, &text);
             }
             Event::RunFinished { .. } => self.close(),
             _ => {}

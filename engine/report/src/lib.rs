@@ -27,6 +27,7 @@ mod step_words;
 mod table;
 mod terminal;
 pub mod tests;
+mod tree;
 
 pub use github::GithubReporter;
 pub use indicatif::ProgressDrawTarget;

@@ -94,7 +94,7 @@ impl<W: Write + Send> PlainReporter<W> {
             Event::StepStarted { path, parent, id, name, body, item, group, .. } => {
                 let key = id.clone().filter(|_| item.is_none()).unwrap_or_else(|| path.to_string());
                 self.running.insert(path.clone(), Running { key: key.clone(), began: at, heard: at, group: *group });
-                if level.is_verbose(1) || (!quiet && parent.as_str().is_empty()) {
+                if level.is_verbose(1) || (!quiet && parent.as_str().is_empty() && !path.is_node()) {
                     let name = step_label(name, item.as_deref());
                     self.line(at, &Fields::step(&key, path, "started").add("name", &name).add("body", body));
                 }
@@ -124,6 +124,10 @@ impl<W: Write + Send> PlainReporter<W> {
                     return;
                 }
                 if quiet && (outcome.is_good() || *tolerated) {
+                    return;
+                }
+                // What a tree looked at is told with its answer or finding.
+                if (path.is_node() || path.is_observation()) && !level.is_verbose(1) {
                     return;
                 }
                 if crate::terminal::is_filtered_out(*outcome, item.as_deref(), message) && !level.is_verbose(1) {
@@ -249,6 +253,34 @@ impl<W: Write + Send> PlainReporter<W> {
             }
             Event::Verdict { playbook, verdict, .. } if !quiet => {
                 self.line(at, &Fields::event("verdict").add("playbook", playbook).add("verdict", verdict.word()));
+            }
+            Event::NodeAnswered { path, key, question, answer, origin, probe, evidence, note, duration_ms, .. } if !quiet => {
+                let mut fields =
+                    Fields::step(key, path, "answered").add("answer", answer).add("origin", crate::tree::origin_word(*origin));
+                fields = fields.add("dur", &human::duration(*duration_ms)).add("question", question);
+                if let Some(probe) = probe {
+                    fields = fields.add("probe", probe);
+                }
+                fields = fields.add_some("evidence", evidence).add_some("note", note.as_deref().unwrap_or_default());
+                self.line(at, &fields);
+            }
+            Event::Finding { path, key, finding, severity, say, evidence, remedy, .. } if !quiet || severity.is_fault() => {
+                let mut fields = Fields::step(key, path, "found").add("finding", finding).add("severity", severity.word());
+                fields = fields.add_some("msg", say.as_deref().unwrap_or_default());
+                if let Some(remedy) = remedy {
+                    fields = fields.add("remedy", &crate::tree::remedy_words(remedy));
+                }
+                self.line(at, &fields);
+                for seen in evidence.iter().filter(|_| !quiet) {
+                    let fields = Fields::step(key, path, "evidence").add("name", &seen.name).add("outcome", seen.outcome.word());
+                    self.line(at, &fields.add_some("msg", &seen.message));
+                }
+            }
+            Event::Concluded { playbook, verdict, findings, probed, answered, unknown } if !quiet => {
+                let mut fields = Fields::event("concluded").add("playbook", playbook).add("verdict", verdict.word());
+                fields = fields.add_some("findings", &findings.join(","));
+                fields = fields.add("probed", &probed.to_string()).add("answered", &answered.to_string());
+                self.line(at, &fields.add("unknown", &unknown.to_string()));
             }
             Event::Blocked { name, message } => {
                 self.line(at, &Fields::event("blocked").add("name", name).add("msg", message));

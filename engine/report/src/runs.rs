@@ -269,7 +269,9 @@ fn event_path(event: &Event) -> Option<&StepPath> {
         | Event::Slept { path, .. }
         | Event::StepFinished { path, .. }
         | Event::Note { path, .. }
-        | Event::Row { path, .. } => Some(path),
+        | Event::Row { path, .. }
+        | Event::NodeAnswered { path, .. }
+        | Event::Finding { path, .. } => Some(path),
         _ => None,
     }
 }

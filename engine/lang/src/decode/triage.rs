@@ -266,7 +266,7 @@ impl Reader<'_> {
                 let branch = if node.is_null() {
                     Branch::Continue(node.span)
                 } else {
-                    self.branch(node, &value.value, &format!("{path}.cases.{slug}"))
+                    self.branch(node, &value.value, &format!("{path}.case-{slug}"))
                 };
                 (value.clone(), branch)
             })

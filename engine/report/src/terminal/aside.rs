@@ -64,6 +64,10 @@ impl View {
             }
             Reply::Cancelled => return,
         };
+        // The answer to a question of a tree is told with what was seen.
+        if path.is_node() && matches!(reply, Reply::Given { .. }) && !self.level.is_verbose(1) {
+            return;
+        }
         let unanswered = matches!(reply, Reply::NobodyThere { .. } | Reply::TimedOut | Reply::Unfit { .. });
         if self.quiet() && !unanswered {
             return;

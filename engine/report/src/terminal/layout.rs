@@ -53,6 +53,11 @@ impl Layout {
         self.glyph_column(depth) + 2
     }
 
+    /// Where the names of steps end.
+    pub(crate) fn name_end(&self) -> usize {
+        self.tag + 2 + self.name
+    }
+
     /// The room that is left for a step's message on its line.
     pub(crate) fn tail_room(&self) -> usize {
         if self.narrow() { 0 } else { self.policy.width.saturating_sub(self.tag + 2 + self.name + DURATION + 2) }

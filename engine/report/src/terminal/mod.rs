@@ -10,6 +10,7 @@ mod live;
 mod recap;
 mod screen;
 mod steps;
+mod tree;
 mod view;
 
 use std::io::Write;

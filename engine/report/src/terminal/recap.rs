@@ -1,6 +1,6 @@
 //! The first lines of a run and the last ones.
 
-use runbook_core::event::{Event, Input, Outcome, RunOutcome};
+use runbook_core::event::{Event, GradeWord, Input, Outcome, RunOutcome};
 use runbook_core::value::Value;
 
 use super::steps::{Steps, count_words};
@@ -11,15 +11,7 @@ use crate::reporter::Level;
 use crate::runs::short_id;
 
 /// `▶ sonia/stack-start  run 7f3a  service=eva-os  6 steps`, and the title below.
-pub(super) fn header(
-    layout: &Layout,
-    head: &Head,
-    title: &str,
-    inputs: &[Input],
-    total: usize,
-    checklist: bool,
-    out: &mut Vec<Line>,
-) {
+pub(super) fn header(layout: &Layout, head: &Head, title: &str, inputs: &[Input], total: usize, out: &mut Vec<Line>) {
     let width = layout.policy.width;
     let mut line = Line::of(Ink::Accent, layout.glyphs.start).with(Ink::Plain, " ");
     if head.dry_run {
@@ -27,7 +19,12 @@ pub(super) fn header(
     }
     line.push(Ink::Bold, &head.playbook);
     line.push(Ink::Dim, &format!("  run {}", short_id(&head.run)));
-    let steps = if checklist { human::count(total, "check") } else { human::count(total, "step") };
+    let noun = match head {
+        Head { checklist: true, .. } => "check",
+        Head { triage: true, .. } => "question",
+        _ => "step",
+    };
+    let steps = human::count(total, noun);
     // Inputs that fit are shown; the others are in `runs show`.
     for input in inputs.iter().filter(|i| i.origin != "default" && i.origin != "system") {
         let text = format!("  {}={}", input.name, crate::ink::clip(&input.value.to_string(), 24, layout.glyphs.ellipsis));
@@ -84,7 +81,7 @@ pub(super) fn recap(
     // A checklist that was walked to its end is as good as its verdict.
     if let Some(verdict) = head.verdict.filter(|_| good) {
         (glyph, ink) = layout.glyphs.grade(verdict);
-        words = verdict.word();
+        words = if head.triage && verdict == GradeWord::Unknown { "inconclusive" } else { verdict.word() };
     }
     let mut line = Line::of(ink, glyph).with(Ink::Plain, " ");
     if head.dry_run {
@@ -94,7 +91,7 @@ pub(super) fn recap(
     line.push(Ink::Plain, " ");
     line.push(ink, words);
     let mut how = format!("{} {}", if good { "in" } else { "after" }, human::duration(*duration_ms));
-    if !good {
+    if !good || *exit_code != 0 {
         how.push_str(&format!(", exit {exit_code}"));
     }
     let one = line.clone().with(Ink::Dim, &format!(" {how}"));
@@ -114,7 +111,7 @@ pub(super) fn recap(
     for (name, why) in blocked {
         say(layout.glyphs.outcome(Outcome::Failed).0, Ink::Plain, &format!("{name}: {why}"));
     }
-    if !message.is_empty() && (!quiet || !good) {
+    if !message.is_empty() && (!quiet || !good || head.triage) {
         say("", Ink::Plain, message);
     }
     if head.dry_run {
@@ -126,6 +123,12 @@ pub(super) fn recap(
     let words: Vec<String> = count_words(counts).into_iter().map(|(_, w)| w).collect();
     if !words.is_empty() && head.verdict.is_none() {
         say("", Ink::Dim, &words.join(&format!(" {} ", layout.glyphs.dot)));
+    }
+    if let Some(facts) = &head.answered {
+        let text = facts.words(&format!(" {} ", layout.glyphs.dot));
+        if !text.is_empty() {
+            say("", Ink::Dim, &text);
+        }
     }
     if !not_started.is_empty() {
         say("not started:", Ink::Plain, &not_started.join(", "));
@@ -147,21 +150,22 @@ pub(super) fn recap(
             say("output", Ink::Plain, &format!("{name} = {}", human::value(value, None)));
         }
     }
-    next_commands(layout, next, out);
+    commands(layout, 2, "next:", next, out);
 }
 
-/// The next useful commands; a long one is broken so that it can still be pasted.
-fn next_commands(layout: &Layout, next: &[String], out: &mut Vec<Line>) {
-    let room = layout.policy.width.saturating_sub(12);
-    for (i, command) in next.iter().enumerate() {
+/// Commands behind a label; a long one is broken so that it can still be pasted.
+pub(super) fn commands(layout: &Layout, indent: usize, label: &str, commands: &[String], out: &mut Vec<Line>) {
+    let column = indent + label.len() + 1;
+    let room = layout.policy.width.saturating_sub(column + 4);
+    for (i, command) in commands.iter().enumerate() {
         let pieces = wrap(command, room);
         let last = pieces.len().saturating_sub(1);
         for (n, piece) in pieces.iter().enumerate() {
-            let mut line = Line::indent(2);
+            let mut line = Line::indent(indent);
             if i == 0 && n == 0 {
-                line.push(Ink::Dim, "next:");
+                line.push(Ink::Dim, label);
             }
-            line.pad_to(if n == 0 { 8 } else { 10 });
+            line.pad_to(if n == 0 { column } else { column + 2 });
             line.push(Ink::Bold, piece);
             if n < last {
                 line.push(Ink::Plain, " \\");

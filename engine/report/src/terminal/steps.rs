@@ -78,10 +78,6 @@ impl Steps {
         if self.total == 0 { 0 } else { 2 * self.total.to_string().len() + 1 }
     }
 
-    pub(crate) fn total(&self) -> usize {
-        self.total
-    }
-
     /// The groups around a step, the outermost first.
     pub(crate) fn ancestors(&self, parent: &StepPath) -> Vec<StepPath> {
         let mut out = Vec::new();

@@ -26,10 +26,13 @@ pub(crate) struct Head {
     pub(crate) playbook: String,
     pub(crate) dry_run: bool,
     pub(super) checklist: bool,
+    pub(super) triage: bool,
     began: Option<jiff::Timestamp>,
     finished: bool,
-    /// Of a checklist that is the run itself.
+    /// Of a checklist or tree that is the run itself.
     pub(crate) verdict: Option<GradeWord>,
+    /// Who answered the questions of a tree that is the run itself.
+    pub(super) answered: Option<super::tree::Facts>,
 }
 
 /// Turns records into lines.
@@ -96,22 +99,25 @@ impl View {
     fn take(&mut self, record: &Record, out: &mut Vec<Line>) {
         let since_ms = self.head.began.map_or(0.0, |b| record.at.duration_since(b).as_secs_f64() * 1_000.0);
         match &record.event {
-            Event::RunStarted { run, playbook, title, dry_run, checklist, outline, inputs, .. } => {
+            Event::RunStarted { run, playbook, title, dry_run, checklist, triage, outline, inputs, .. } => {
                 self.head = Head {
                     run: run.clone(),
                     playbook: playbook.clone(),
                     dry_run: *dry_run,
                     checklist: *checklist,
+                    triage: *triage,
                     began: Some(record.at),
                     finished: false,
                     verdict: None,
+                    answered: None,
                 };
-                self.steps.set_outline(outline);
+                // Of a tree only some questions are asked, so that they have no numbers.
+                self.steps.set_outline(if *triage { &[] } else { outline });
                 let names = outline.iter().map(|o| console::measure_text_width(&o.label)).max().unwrap_or(0);
                 self.layout.fit_names(self.steps.tag_width(), names);
                 self.live.set_layout(self.layout);
                 if !self.quiet() {
-                    recap::header(&self.layout, &self.head, title, inputs, self.steps.total(), *checklist, out);
+                    recap::header(&self.layout, &self.head, title, inputs, outline.len(), out);
                 }
             }
             Event::StepStarted { path, parent, name, body, item, group, .. } => {
@@ -204,6 +210,14 @@ impl View {
                 }
                 self.board(playbook, out);
                 board::verdict(&self.layout, *verdict, counts, out);
+            }
+            Event::NodeAnswered { path, .. } => self.node_answered(path, &record.event, out),
+            Event::Finding { path, .. } => self.finding(path, &record.event, out),
+            Event::Concluded { playbook, verdict, probed, answered, unknown, .. } => {
+                if *playbook == self.head.playbook && self.head.triage {
+                    self.head.verdict = Some(*verdict);
+                    self.head.answered = Some(super::tree::Facts { probed: *probed, answered: *answered, unknown: *unknown });
+                }
             }
             Event::Blocked { name, message } => self.blocked.push((name.clone(), message.clone())),
             Event::Stopping { reason, waiting_for } => {

@@ -85,7 +85,7 @@ impl Interpreter<'_> {
         let reading = self.only_looks(step, env);
         let plan = match step.retry.as_ref().map(|r| self.retry_plan(r, env, reading)).transpose() {
             Ok(plan) => plan,
-            Err(trouble) => return (Pass::failed(self.told(&trouble)), 0),
+            Err(trouble) => return (Pass::broken(self.told(&trouble)), 0),
         };
         let began = self.world.now();
         let mut attempt = 0;
@@ -175,7 +175,7 @@ impl Interpreter<'_> {
     }
 
     fn limit_of(&self, arg: Option<&Arg>, env: &Env) -> Result<Option<SignedDuration>, Box<Pass>> {
-        self.duration(arg, env, self.world.now()).map_err(|t| Box::new(Pass::failed(self.told(&t))))
+        self.duration(arg, env, self.world.now()).map_err(|t| Box::new(Pass::broken(self.told(&t))))
     }
 }
 

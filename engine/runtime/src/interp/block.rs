@@ -65,6 +65,7 @@ impl Interpreter<'_> {
             Flow::Fail(failure) => {
                 pass.message = format!("{}: {}", failure.step, failure.message);
                 pass.result = failure.result.as_map().cloned().unwrap_or_default();
+                pass.unsure = failure.unsure;
                 Outcome::Failed
             }
             Flow::Abort(_) => Outcome::Failed,

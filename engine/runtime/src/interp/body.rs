@@ -48,7 +48,7 @@ impl Interpreter<'_> {
                             env.set(&name.value, value.clone());
                             result.insert(name.value.clone(), value);
                         }
-                        Err(trouble) => return Pass::failed(self.told(&trouble)),
+                        Err(trouble) => return Pass::broken(self.told(&trouble)),
                     }
                 }
                 Pass { result, ..Pass::ok("") }
@@ -60,7 +60,7 @@ impl Interpreter<'_> {
                     self.emit(Event::Note { path: path.clone(), text: value.to_string() });
                     Pass::ok("")
                 }
-                Err(trouble) => Pass::failed(self.told(&trouble)),
+                Err(trouble) => Pass::broken(self.told(&trouble)),
             },
             Body::Fail(text) => Pass::failed(self.label(text, env, now)),
             Body::Stop(text) => {
@@ -90,7 +90,7 @@ impl Interpreter<'_> {
                 self.world.sleep(path, duration).await;
                 if self.stopping() { Pass::abort(Abort::Stopped, "stopped while waiting") } else { Pass::ok("") }
             }
-            Err(message) => Pass::failed(message),
+            Err(message) => Pass::broken(message),
         }
     }
 
@@ -138,7 +138,7 @@ impl Interpreter<'_> {
         limit: Option<SignedDuration>,
     ) -> Pass {
         let Some(entry) = self.registry.get(&call.name.value) else {
-            return Pass::failed(format!("there is no module `{}`", call.name.value));
+            return Pass::broken(format!("there is no module `{}`", call.name.value));
         };
         let prepared = match self.prepare(step, call, entry, env, path, attempt, limit) {
             Ok(prepared) => prepared,
@@ -203,7 +203,7 @@ impl Interpreter<'_> {
         limit: Option<SignedDuration>,
     ) -> Result<Prepared<'e>, Box<Pass>> {
         let now = self.world.now();
-        let refuse = |message: String| Box::new(Pass::failed(message));
+        let refuse = |message: String| Box::new(Pass::broken(message));
         let fail = |t: super::value::Trouble| refuse(self.told(&t));
         let args = self.render(&call.args, env, now).map_err(fail)?;
         let mut args = args.as_map().cloned().unwrap_or_default();
@@ -304,6 +304,7 @@ impl Interpreter<'_> {
             message: if step.sensitive { "kept out by `sensitive`".to_owned() } else { pass.message.clone() },
             step: step.id.as_ref().map_or_else(|| name.to_owned(), |id| id.value.clone()),
             result: Value::from(result),
+            unsure: pass.unsure || pass.outcome == Outcome::Unknown,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Interpreter<'_> {
         reply
     }
 
-    fn unanswered(&self, id: &str, reply: Reply) -> Pass {
+    pub(crate) fn unanswered(&self, id: &str, reply: Reply) -> Pass {
         let step = id.to_owned();
         match reply {
             Reply::Declined { .. } => Pass::abort(Abort::Declined { step }, "declined by the operator"),

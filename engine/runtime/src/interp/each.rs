@@ -62,7 +62,7 @@ impl Interpreter<'_> {
             Over::Expr(expr) => self.eval(expr, env, now),
             Over::Literal(arg) => self.render(arg, env, now),
         }
-        .map_err(|t| Box::new(Pass::failed(self.told(&t))))?;
+        .map_err(|t| Box::new(Pass::broken(self.told(&t))))?;
         let secrets = value.secret_names().to_vec();
         let mut items = Vec::new();
         let keyed = match value.bare() {
@@ -95,7 +95,7 @@ impl Interpreter<'_> {
                 true
             }
             Value::Unknown(u) => return Err(Box::new(Pass::unknown(format!("the items are not known: {}", u.reason)))),
-            other => return Err(Box::new(Pass::failed(format!("`for_each` needs a list or a map, found {}", other.kind())))),
+            other => return Err(Box::new(Pass::broken(format!("`for_each` needs a list or a map, found {}", other.kind())))),
         };
         // A key names one pass; what would be ambiguous gets its number.
         let mut seen: HashMap<String, u32> = HashMap::new();
@@ -126,7 +126,7 @@ impl Interpreter<'_> {
             Ok(Some(n)) => n.max(1) as usize,
             Ok(None) if by_needs => usize::MAX,
             Ok(None) => 1,
-            Err(trouble) => return Pass::failed(self.told(&trouble)),
+            Err(trouble) => return Pass::broken(self.told(&trouble)),
         };
         let graph = match self.order(each.order, items) {
             Ok(graph) => graph,
@@ -224,6 +224,7 @@ impl Interpreter<'_> {
             if !matches!(pass.flow, Flow::Stop(_)) {
                 pass.outcome = stopper.pass.outcome;
                 pass.message = stopper.pass.message.clone();
+                pass.unsure = stopper.pass.unsure;
             }
         } else if self.stopping() && done.iter().any(Option::is_none) {
             // What was begun went well, and not all of it was begun.
@@ -294,7 +295,7 @@ impl Interpreter<'_> {
             duration_ms: super::millis(duration),
             began_ms: self.ms_since_start(started_at),
             late: false,
-            tolerated: !pass.outcome.is_good() && finished.flow.is_next(),
+            tolerated: !pass.outcome.is_good() && (finished.flow.is_next() || path.is_observation()),
             after: begun.after.clone(),
             place: self.place(step.body_span),
         });

@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) step: String,
     pub(crate) result: Value,
+    /// Whether our side could not do it, so that nothing was learned about what was looked at.
+    pub(crate) unsure: bool,
 }
 
 /// Why a run ends without having failed.
@@ -61,6 +63,8 @@ pub(crate) struct Pass {
     pub(crate) flow: Flow,
     /// Whether the failure was a time limit.
     pub(crate) timed_out: bool,
+    /// Whether our side could not do it: an expression that fails, a call that is not allowed. A triage tree takes no answer from that.
+    pub(crate) unsure: bool,
     pub(crate) answer: Value,
     pub(crate) note: Value,
     pub(crate) items: Option<Value>,
@@ -80,6 +84,7 @@ impl Pass {
             graded: None,
             flow: Flow::Next,
             timed_out: false,
+            unsure: false,
             answer: Value::Null,
             note: Value::Null,
             items: None,
@@ -89,6 +94,11 @@ impl Pass {
     /// A pass that failed.
     pub(crate) fn failed(message: impl Into<String>) -> Pass {
         Pass { outcome: Outcome::Failed, ..Pass::ok(message) }
+    }
+
+    /// A pass that failed on our side.
+    pub(crate) fn broken(message: impl Into<String>) -> Pass {
+        Pass { unsure: true, ..Pass::failed(message) }
     }
 
     /// A pass whose answer our side could not find.

@@ -9,6 +9,7 @@ use runbook_core::module::Effect;
 use runbook_core::path::StepPath;
 use runbook_core::value::{Map, Value};
 
+use super::finding::Conclusion;
 use super::locked;
 use super::undo::UndoEntry;
 
@@ -24,7 +25,12 @@ pub(crate) struct Frame {
     pub(crate) contacts: Value,
     pub(crate) escalation: Value,
     pub(crate) hosts: Value,
+    /// The ids of the findings, in the order in which they were made.
     pub(crate) findings: Mutex<Vec<Value>>,
+    /// What a tree came to.
+    pub(crate) conclusion: Mutex<Conclusion>,
+    /// The verdict of the checklist or tree, as soon as there is one.
+    pub(crate) verdict: Mutex<Option<GradeWord>>,
     pub(crate) services: Mutex<HashMap<String, Value>>,
     pub(crate) undo: Mutex<Vec<UndoEntry>>,
     /// Rows of the scoreboard.
@@ -182,6 +188,8 @@ impl Frame {
             escalation: Value::Null,
             hosts: Value::Null,
             findings: Mutex::default(),
+            conclusion: Mutex::default(),
+            verdict: Mutex::default(),
             services: Mutex::default(),
             undo: Mutex::default(),
             rows: Mutex::default(),

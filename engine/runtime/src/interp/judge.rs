@@ -56,11 +56,11 @@ impl Interpreter<'_> {
                 pass
             }
             Answer::CannotTell { message } => Pass::unknown(message),
-            Answer::Invalid { message, argument } => Pass::failed(match argument {
+            Answer::Invalid { message, argument } => Pass::broken(match argument {
                 Some(argument) => format!("argument `{argument}`: {message}"),
                 None => message,
             }),
-            Answer::Refused { message } => Pass::failed(message),
+            Answer::Refused { message } => Pass::broken(message),
             Answer::Planned { forecast } => Pass::ok(forecast.summary),
             Answer::Cancelled => Pass::abort(Abort::Stopped, "stopped"),
         };

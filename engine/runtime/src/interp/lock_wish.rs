@@ -70,9 +70,10 @@ pub fn lock_wish(plan: Arc<Plan>, registry: &Registry, given: &Inputs) -> Result
 impl Interpreter<'_> {
     /// Whether any step of a playbook, or of one that it plays, may change something.
     fn changes_anything(&self, unit: &Unit, env: &Env) -> bool {
+        // A checklist and a tree only look; what they do when they failed, or in any case, may be more.
         let steps = match &unit.playbook.contents {
-            Contents::Steps(steps) => steps,
-            Contents::Checks(_) | Contents::Triage(_) => return false,
+            Contents::Steps(steps) => steps.as_slice(),
+            Contents::Checks(_) | Contents::Triage(_) => &[],
         };
         let lists = [steps, &unit.playbook.rescue, &unit.playbook.always];
         lists.into_iter().flatten().any(|step| self.may_change(step, env, &unit.playbook.full_name, 0))

@@ -34,7 +34,7 @@ impl Interpreter<'_> {
     pub(crate) async fn play(&self, name: &Spanned<String>, with: &[(Spanned<String>, Arg)], env: &Env, path: &StepPath) -> Pass {
         let from = &env.frame.unit.playbook.full_name;
         let Some(unit) = self.plan.resolve(from, &name.value) else {
-            return Pass::failed(format!("there is no playbook `{}`", name.value));
+            return Pass::broken(format!("there is no playbook `{}`", name.value));
         };
         if env.frame.depth >= MAX_DEPTH {
             return Pass::failed(format!("playbooks play each other more than {MAX_DEPTH} deep"));
@@ -46,12 +46,12 @@ impl Interpreter<'_> {
                 Ok(value) => {
                     given.insert(key.value.clone(), value);
                 }
-                Err(trouble) => return Pass::failed(self.told(&trouble)),
+                Err(trouble) => return Pass::broken(self.told(&trouble)),
             }
         }
         let frame = match self.frame(unit, given, env.frame.depth + 1, env.frame.permissions.clone()) {
             Ok(frame) => frame,
-            Err(message) => return Pass::failed(message),
+            Err(message) => return Pass::broken(message),
         };
         let path = path.play(&unit.playbook.full_name);
         let inner =
@@ -201,16 +201,14 @@ impl Interpreter<'_> {
                 let rows = Env { rows: true, limit: Effect::Read, ..env.clone() };
                 let walked = self.steps(checks, &rows, path, "checks").await;
                 verdict = Some(self.verdict(env));
+                *locked(&env.frame.verdict) = verdict;
                 walked
             }
-            Contents::Triage(_) => Walked {
-                flow: Flow::Fail(Failure {
-                    message: "triage trees are not walked by this version".into(),
-                    step: playbook.name.clone(),
-                    result: Value::Null,
-                }),
-                touched: false,
-            },
+            Contents::Triage(tree) => {
+                let flow = self.triage(tree, env, path).await;
+                verdict = *locked(&env.frame.verdict);
+                Walked { flow, touched: false }
+            }
         };
         played.touched = walked.touched;
         played.flow = walked.flow;
@@ -306,6 +304,7 @@ impl Interpreter<'_> {
                         message: format!("the output `{}` cannot be told: {}", name.value, self.told(&trouble)),
                         step: playbook.name.clone(),
                         result: Value::Null,
+                        unsure: true,
                     });
                 }
             }

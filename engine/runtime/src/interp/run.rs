@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use runbook_core::event::{Counts, Event, FORMAT_VERSION, Input, Outline, RunOutcome};
+use runbook_core::event::{Counts, Event, FORMAT_VERSION, GradeWord, Input, Outline, RunOutcome};
 use runbook_core::exit::Exit;
 use runbook_core::expr::{Scope, shell_quote};
 use runbook_core::inputs;
@@ -41,6 +41,8 @@ pub struct Inputs {
     pub program: String,
     /// The command as it was typed, for saying how to go on. No secrets in it.
     pub invocation: String,
+    /// Whether the exit code tells what a triage tree found (`--detailed-exitcode`).
+    pub detailed_exit: bool,
     /// The project root, against which relative paths of `permissions` and of what modules write are understood.
     pub root: std::path::PathBuf,
 }
@@ -241,10 +243,10 @@ impl<'w> Interpreter<'w> {
                 input.value = value.clone();
             }
         }
-        let (word, steps, checklist) = match &playbook.contents {
-            Contents::Steps(steps) => ("steps", steps.as_slice(), false),
-            Contents::Checks(steps) => ("checks", steps.as_slice(), true),
-            Contents::Triage(_) => ("triage", &[][..], false),
+        let (word, steps) = match &playbook.contents {
+            Contents::Steps(steps) => ("steps", steps.as_slice()),
+            Contents::Checks(steps) => ("checks", steps.as_slice()),
+            Contents::Triage(_) => ("triage", &[][..]),
         };
         let env = Env {
             frame: Arc::new(Frame { run: self.run.clone(), ..Frame::empty(&frame.unit) }),
@@ -253,11 +255,18 @@ impl<'w> Interpreter<'w> {
             rows: false,
             limit: Effect::Read,
         };
-        let outline = steps
+        let mut outline: Vec<Outline> = steps
             .iter()
             .enumerate()
             .map(|(i, s)| Outline { path: StepPath::root().child(word, i), label: self.name_of(s, &env) })
             .collect();
+        if let Contents::Triage(tree) = &playbook.contents {
+            let now = self.world.now();
+            outline.extend(tree.nodes().into_iter().filter_map(|node| {
+                let label = self.label(&node.question()?.ask, &env, now);
+                Some(Outline { path: StepPath::root().node(&node.path), label })
+            }));
+        }
         self.emit(Event::RunStarted {
             format_version: FORMAT_VERSION.to_owned(),
             run: given.run.clone(),
@@ -270,7 +279,8 @@ impl<'w> Interpreter<'w> {
             version: given.version.clone(),
             inputs,
             dry_run: self.world.is_dry(),
-            checklist,
+            checklist: matches!(playbook.contents, Contents::Checks(_)),
+            triage: matches!(playbook.contents, Contents::Triage(_)),
             outline,
         });
     }
@@ -281,6 +291,17 @@ impl<'w> Interpreter<'w> {
         let mut next = Vec::new();
         let show = format!("runbook runs show {}", given.run);
         let (outcome, exit, message) = match &played.flow {
+            Flow::Next if matches!(playbook.contents, Contents::Triage(_)) => {
+                let conclusion = locked(&env.frame.conclusion);
+                next.extend(conclusion.proposed());
+                let exit = match conclusion.verdict() {
+                    _ if !given.detailed_exit => Exit::Ok,
+                    GradeWord::Ok => Exit::Ok,
+                    GradeWord::Unknown => Exit::Inconclusive,
+                    _ => Exit::Fault,
+                };
+                (RunOutcome::Succeeded, exit, conclusion.words())
+            }
             Flow::Next => (RunOutcome::Succeeded, Exit::Ok, String::new()),
             Flow::Stop(text) => (RunOutcome::Stopped, Exit::Ok, format!("stopped: {text}")),
             Flow::Fail(failure) if played.blocked => {

@@ -38,7 +38,11 @@ impl Scope for View<'_> {
             "contacts" => return Some(frame.contacts.clone()),
             "escalation" => return Some(frame.escalation.clone()),
             "hosts" => return Some(frame.hosts.clone()),
-            "run" => return Some(Value::from(frame.run.clone())),
+            "run" => {
+                let mut run = frame.run.clone();
+                run.insert("verdict".into(), locked(&frame.verdict).map_or(Value::Null, |v| Value::str(v.word())));
+                return Some(Value::from(run));
+            }
             "findings" => return Some(Value::from(locked(&frame.findings).clone())),
             "host" => return Some(Value::str("localhost")),
             "env" => return Some(Value::from(frame.env.clone())),

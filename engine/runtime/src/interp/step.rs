@@ -57,6 +57,9 @@ impl Interpreter<'_> {
     }
 
     fn not_started(&self, list: &[Step], env: &Env) {
+        if env.parent.is_node() || env.parent.is_observation() {
+            return;
+        }
         locked(&self.counts).not_started += list.len() as u32;
         let names: Vec<String> = list.iter().map(|s| self.name_of(s, env)).collect();
         locked(&self.unreached).extend(names);
@@ -127,7 +130,7 @@ impl Interpreter<'_> {
             Ok(true) => None,
             Ok(false) => Some(Pass::skipped(format!("when: {}", when.text))),
             Err(trouble) if trouble.unknown => Some(Pass::unknown(self.told(&trouble))),
-            Err(trouble) => Some(Pass::failed(self.told(&trouble))),
+            Err(trouble) => Some(Pass::broken(self.told(&trouble))),
         }
     }
 
@@ -287,7 +290,9 @@ impl Interpreter<'_> {
             let fields = self.result_fields(step);
             env.keep(&id.value, finished.value(&fields));
         }
-        if !is_group(step) || matches!(finished.pass.outcome, Outcome::Skipped) {
+        // What a tree looks at is counted by the questions that it answers.
+        let counts = !is_group(step) || matches!(finished.pass.outcome, Outcome::Skipped);
+        if counts && !path.is_observation() {
             locked(&self.counts).add(finished.pass.outcome);
         }
         let pass = &finished.pass;
@@ -311,7 +316,7 @@ impl Interpreter<'_> {
             duration_ms: millis(finished.duration),
             began_ms: self.ms_since_start(finished.started_at),
             late,
-            tolerated,
+            tolerated: tolerated || (!pass.outcome.is_good() && path.is_observation()),
             after: begun.after.clone(),
             place: self.place(step.body_span),
         });

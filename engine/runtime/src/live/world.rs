@@ -189,6 +189,10 @@ impl World for LiveWorld {
         })
     }
 
+    fn given(&self, question: &Question) -> Option<Reply> {
+        self.options.answers.find(question)
+    }
+
     fn sleep<'a>(&'a self, _path: &'a StepPath, duration: SignedDuration) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let duration = Duration::try_from(duration).unwrap_or_default();
