@@ -171,6 +171,34 @@ impl Walked {
         events.iter().filter_map(|e| if let Event::Note { text, .. } = e { Some(text.clone()) } else { None }).collect()
     }
 
+    /// The answered questions of trees, in order: `key answer origin`.
+    pub(crate) fn answers(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        let word = |origin: &_| serde_json::to_value(origin).unwrap().as_str().unwrap().to_owned();
+        let one = |e: &Event| match e {
+            Event::NodeAnswered { key, answer, origin, .. } => Some(format!("{key} {answer} {}", word(origin))),
+            _ => None,
+        };
+        events.iter().filter_map(one).collect()
+    }
+
+    /// The evidence of the answered question with this key.
+    #[track_caller]
+    pub(crate) fn evidence(&self, wanted: &str) -> String {
+        let events = self.world.events.lock().unwrap();
+        let found = events.iter().find_map(|e| match e {
+            Event::NodeAnswered { key, evidence, .. } if key == wanted => Some(evidence.clone()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("`{wanted}` was not answered"))
+    }
+
+    /// The findings of trees, in the order in which they were made.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let events = self.world.events.lock().unwrap();
+        events.iter().filter_map(|e| if let Event::Finding { finding, .. } = e { Some(finding.clone()) } else { None }).collect()
+    }
+
     /// The modules that were called, in order.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.world.calls.lock().unwrap().iter().map(|c| c.module.clone()).collect()

@@ -9,4 +9,6 @@ mod plays;
 mod retries;
 mod services;
 mod steps;
+mod trees;
+mod trees_found;
 mod undo;

@@ -58,6 +58,12 @@ impl StepPath {
         StepPath(Arc::from(format!("{}>{name}:", self.0)))
     }
 
+    /// Of the path of a played playbook, the step that plays it.
+    pub fn played_by(&self) -> Option<Self> {
+        let (step, _) = self.0.strip_suffix(':')?.rsplit_once('>')?;
+        Some(StepPath(Arc::from(step)))
+    }
+
     /// A named part of a step, such as `ready`.
     pub fn part(&self, name: &str) -> Self {
         StepPath(Arc::from(format!("{}.{name}", self.0)))
@@ -183,6 +189,8 @@ mod tests {
         let played = root.child("steps", 0).play("sonia/tree").node("triage");
         assert_eq!(played.as_str(), "steps[1]>sonia/tree:triage");
         assert!(played.is_node() && played.child("see", 0).is_observation());
+        assert_eq!(root.child("steps", 0).play("sonia/tree").played_by(), Some(root.child("steps", 0)));
+        assert_eq!(played.played_by(), None);
         for other in [root.child("steps", 0), root.child("steps", 0).item("triage"), root.child("always", 0), root] {
             assert!(!other.is_node() && !other.is_observation(), "{other}");
         }

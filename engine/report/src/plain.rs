@@ -78,14 +78,15 @@ impl<W: Write + Send> PlainReporter<W> {
         let (level, at) = (self.level, record.at);
         let quiet = level == Level::Quiet;
         match &record.event {
-            Event::RunStarted { run, playbook, title, system, operator, host, inputs, dry_run, outline, .. } => {
+            Event::RunStarted { run, playbook, title, system, operator, host, inputs, dry_run, triage, outline, .. } => {
                 self.run.clone_from(run);
                 self.dry_run = *dry_run;
                 if quiet {
                     return;
                 }
                 let mut fields = Fields::event("run-started").add("playbook", playbook).add("title", title).add("system", system);
-                fields = fields.add("operator", operator).add("host", host).add("steps", &outline.len().to_string());
+                fields = fields.add("operator", operator).add("host", host);
+                fields = fields.add(if *triage { "questions" } else { "steps" }, &outline.len().to_string());
                 for input in inputs.iter().filter(|i| i.origin != "default" || level.is_verbose(1)) {
                     fields = fields.add(&format!("input.{}", input.name), &input.value.to_string());
                 }

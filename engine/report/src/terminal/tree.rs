@@ -29,8 +29,10 @@ impl Facts {
 }
 
 impl View {
+    /// The step that plays the tree; the root if the tree is the run itself.
     fn node_parent(&self, path: &StepPath) -> StepPath {
-        self.steps.get(path).map_or_else(StepPath::root, |s| s.parent.clone())
+        let parent = self.steps.get(path).map_or_else(StepPath::root, |s| s.parent.clone());
+        parent.played_by().unwrap_or(parent)
     }
 
     /// `  ✓ Is the port listening?   no  probed  nothing listens on 127.0.0.1:7000`.

@@ -94,6 +94,7 @@ impl Script {
             ],
             dry_run,
             checklist,
+            triage: false,
             outline,
         });
         s

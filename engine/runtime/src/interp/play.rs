@@ -67,6 +67,9 @@ impl Interpreter<'_> {
                 pass.flow = Flow::Next;
             }
             Flow::Next => {
+                if matches!(unit.playbook.contents, Contents::Triage(_)) {
+                    pass.message = locked(&inner.frame.conclusion).words();
+                }
                 // What the played playbook did is undone with what its caller did.
                 let mut theirs = std::mem::take(&mut *locked(&inner.frame.undo));
                 locked(&env.frame.undo).append(&mut theirs);

@@ -268,7 +268,7 @@ impl Interpreter<'_> {
             Reply::NobodyThere { how } => {
                 let message =
                     format!("an answer is needed and nobody is there to give it; give it with {how} (one of {})", names());
-                let step = format!("`{}` ({}: {})", visit.question, visit.name, names());
+                let step = format!("`{}` ({:?}, one of {})", visit.question, visit.name, names());
                 Err(Box::new(Pass::abort(Abort::NeedsInput { step, how }, message)))
             }
             other => Err(Box::new(self.unanswered(&visit.question, other))),

@@ -13,7 +13,7 @@ use runbook_core::value::Value;
 
 use super::flow::{Abort, Failure, Finished, Flow, Pass};
 use super::frame::Env;
-use super::{Interpreter, locked, millis};
+use super::{Interpreter, millis};
 
 /// How often one node may be visited. A tree that goes around has an exit, but what is looked at may never take it.
 const MAX_VISITS: u32 = 100;
@@ -128,9 +128,6 @@ impl Interpreter<'_> {
         let answer =
             pass.answer.as_str().map(|a| if pass.message.is_empty() { a.to_owned() } else { format!("{a}: {}", pass.message) });
         let message = answer.unwrap_or_else(|| pass.message.clone());
-        if outcome == Outcome::Skipped {
-            locked(&self.counts).add(outcome);
-        }
         let began_ms = self.ms_since_start(visit.began);
         let finished = Finished { pass, attempts: 1, started_at: visit.began, duration, flow: Flow::Next };
         if let Some(id) = &id {
