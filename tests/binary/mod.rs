@@ -14,3 +14,4 @@ mod signals;
 mod stack;
 mod terminal;
 mod watch;
+mod triage;

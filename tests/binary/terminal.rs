@@ -94,6 +94,29 @@ fn questions_are_put_and_answered() {
 }
 
 #[test]
+fn a_tree_is_walked_with_a_person() {
+    let workspace = Workspace::with(
+        "light",
+        "playbook: Ask about the light\ntriage:\n  - id: green\n    ask: Is the green light on?\n    why: It says that there is power.\n    no: { finding: no-power, severity: critical, say: Call the electrician. }\n  - id: there\n    ask: Is the folder there?\n    auto: suggest\n    check: { file: playbooks }\n    no: { finding: gone }\n",
+    );
+    let mut terminal = Terminal::open(&workspace, 80, &[], "triage light");
+    terminal.wait_for("It says that there is power.");
+    terminal.type_in("perhaps\n");
+    terminal.wait_for("answer with a number from 1 to 3");
+    terminal.type_in("n\n");
+    terminal.wait_for("the check says yes");
+    terminal.type_in("\n");
+    let (code, text) = terminal.end();
+    let text = bare(&text);
+    assert_eq!(code, 0, "{text}");
+    for line in
+        ["Is the green light on?   no       answered", "found no-power (critical)", "yes      suggestion taken", "2 answered"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn enter_declines_and_the_end_of_input_is_no_answer() {
     let workspace = Workspace::with("ask", TEXT);
     let mut terminal = Terminal::open(&workspace, 80, &[], "play ask --answer who=ana");

@@ -125,6 +125,18 @@ steps:
     ("stopped", &[], 0, "playbook: Stops\nsteps:\n  - stop: enough\n  - note: a\n"),
     ("late", &["--timeout", "100ms"], 124, "playbook: Too long\nsteps:\n  - { command: [sleep, \"5\"], effect: read }\n"),
     ("plays", &[], 0, "playbook: Plays\nsteps:\n  - { id: played, play: stopped }\n  - { id: list, play: checks-only }\n"),
+    (
+        "tree",
+        &["--answer", "slow=yes", "--detailed-exitcode"],
+        12,
+        "playbook: A tree\nparams: { wait: { type: duration, default: 90s } }\ntriage:\n  - id: there\n    ask: Is it there?\n    check: { file: /nowhere }\n    no: { finding: gone, severity: critical, say: It is gone, see: { file: / }, remedy: { play: late2, with: { wait: \"{{ params.wait }}\" } } }\n  - id: slow\n    ask: Is it slow?\n    yes: { finding: slow, remedy: { steps: [{ note: Wait }] } }\n",
+    ),
+    (
+        "late2",
+        &[],
+        0,
+        "playbook: Waits\nparams: { wait: { type: duration, default: 1ms } }\nsteps:\n  - wait: \"{{ params.wait }}\"\n",
+    ),
     ("checks-only", &[], 0, "playbook: Checks\nchecks:\n  - { file: / }\n"),
 ];
 
@@ -156,6 +168,9 @@ fn every_line_and_every_report_is_as_published() {
         "note",
         "row",
         "verdict",
+        "node_answered",
+        "finding",
+        "concluded",
         "blocked",
         "stopping",
         "undoing",
@@ -205,6 +220,13 @@ fn a_report_says_what_became_of_each_step() {
     let list = report(&["checklist", "--answer", "looked=skip: nobody"]);
     assert_eq!(list["verdict"], "warning");
     assert_eq!(list["checks"][2]["graded"]["critical"], "1KiB");
+
+    let tree = report(&["tree", "--answer", "slow=yes"]);
+    assert_eq!((&tree["verdict"], &tree["questions"][0]["answer"]), (&json!("critical"), &json!("no")));
+    let remedy = json!({ "play": "late2", "with": { "wait": "1m30s" }, "command": "runbook play late2 --param wait=1m30s", "steps": [], "trouble": null });
+    assert_eq!((&tree["findings"][0]["finding"], &tree["findings"][0]["remedy"]), (&json!("gone"), &remedy));
+    assert_eq!(tree["findings"][0]["evidence"][0]["outcome"], "ok");
+    report(&["checklist", "--answer", "looked=skip: nobody"]);
 
     let one = workspace.run(&["runs", "show", "--json", "--step", "root"]).expect(0);
     let one: Json = serde_json::from_str(&one.stdout).unwrap();

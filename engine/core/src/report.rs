@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::event::{CheckLine, Counts, CriticalPath, GradeWord, Outcome, RunOutcome};
+use crate::event::{AnswerOrigin, CheckLine, Counts, CriticalPath, Evidence, GradeWord, Outcome, RunOutcome};
 use crate::exit::Exit;
+use crate::model::FindingSeverity;
 use crate::module::Effect;
 use crate::path::StepPath;
 use crate::span::Place;
@@ -39,10 +40,12 @@ pub struct Report {
     pub blocked: Vec<BlockedBy>,
     /// The rows of a checklist.
     pub checks: Vec<CheckRow>,
-    /// The worst of a checklist.
+    /// The worst of a checklist or a triage tree.
     pub verdict: Option<GradeWord>,
-    /// What a triage tree found: each finding as in the playbook's outputs.
-    pub findings: Vec<Json>,
+    /// The questions of triage trees that were answered, in order: the path that was taken.
+    pub questions: Vec<QuestionReport>,
+    /// What triage trees found, in order.
+    pub findings: Vec<FindingReport>,
     /// The questions that were asked, with the answers and where they came from.
     pub answers: Vec<AnswerReport>,
     /// What was taken back, and what was not.
@@ -252,6 +255,63 @@ pub struct CheckRow {
     pub detail: String,
     /// Further fields with their names, such as port and pid.
     pub columns: Vec<(String, String)>,
+}
+
+/// An answered question of a triage tree.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct QuestionReport {
+    /// The node.
+    pub path: StepPath,
+    /// The tree.
+    pub playbook: String,
+    /// The node's id, else its path within the tree.
+    pub key: String,
+    /// The question.
+    pub question: String,
+    /// The answer: `yes`, `no`, `unknown` or a choice.
+    pub answer: String,
+    /// Who answered.
+    pub origin: AnswerOrigin,
+    /// What the checks answered, where a person answered something else or was asked all the same.
+    pub probe: Option<String>,
+    /// What was seen, in one line; empty if nothing was looked at.
+    pub evidence: String,
+    /// The remark of the person who answered.
+    pub note: Option<String>,
+}
+
+/// What a triage tree found.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FindingReport {
+    /// The node.
+    pub path: StepPath,
+    /// The tree.
+    pub playbook: String,
+    /// The finding's stable id.
+    pub finding: String,
+    /// How bad it is.
+    pub severity: FindingSeverity,
+    /// What is said about it.
+    pub say: Option<String>,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+    /// What could be done about it. It was not done.
+    pub remedy: Option<RemedyReport>,
+}
+
+/// A remedy as it was proposed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RemedyReport {
+    /// The playbook to play, with its system; null if the remedy is steps.
+    pub play: Option<String>,
+    /// Its parameters.
+    pub with: Json,
+    /// The command that plays it, ready to be pasted.
+    pub command: Option<String>,
+    /// The names of its steps.
+    pub steps: Vec<String>,
+    /// Why it cannot be proposed in full.
+    pub trouble: Option<String>,
 }
 
 /// A question with its answer.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use runbook_core::event::{Event, Graded, Record};
 use runbook_core::path::StepPath;
 use runbook_core::report::{
-    AnswerReport, BlockedBy, CheckRow, Ending, FORMAT_VERSION, FailedAttempt, GradeReport, ReplyWord, Report, ReportInput,
-    RunInfo, RunResult, StepReport, Undo,
+    AnswerReport, BlockedBy, CheckRow, Ending, FORMAT_VERSION, FailedAttempt, FindingReport, GradeReport, QuestionReport,
+    RemedyReport, ReplyWord, Report, ReportInput, RunInfo, RunResult, StepReport, Undo,
 };
 use runbook_core::world::Reply;
 use serde_json::Value as Json;
@@ -56,6 +56,7 @@ pub fn document(records: &[Record], running: bool) -> Option<Report> {
         blocked: Vec::new(),
         checks: Vec::new(),
         verdict: None,
+        questions: Vec::new(),
         findings: Vec::new(),
         answers: Vec::new(),
         undo: Undo::default(),
@@ -153,6 +154,8 @@ impl Fold {
                 columns: row.columns.clone(),
             }),
             Event::Verdict { playbook, verdict, .. } if *playbook == report.run.playbook => report.verdict = Some(*verdict),
+            Event::NodeAnswered { .. } | Event::Finding { .. } => triage(&record.event, report),
+            Event::Concluded { playbook, verdict, .. } if *playbook == report.run.playbook => report.verdict = Some(*verdict),
             Event::Blocked { name, message } => {
                 report.blocked.push(BlockedBy { name: name.clone(), message: message.clone() });
             }
@@ -289,6 +292,26 @@ fn graded(graded: &Graded) -> GradeReport {
     }
 }
 
+/// What a triage tree tells.
+fn triage(event: &Event, report: &mut Report) {
+    match event.clone() {
+        Event::NodeAnswered { path, playbook, key, question, answer, origin, probe, evidence, note, .. } => {
+            report.questions.push(QuestionReport { path, playbook, key, question, answer, origin, probe, evidence, note });
+        }
+        Event::Finding { path, playbook, finding, severity, say, evidence, remedy, .. } => {
+            let remedy = remedy.map(|r| RemedyReport {
+                play: r.play,
+                with: r.with.to_json(),
+                command: r.command,
+                steps: r.steps,
+                trouble: r.trouble,
+            });
+            report.findings.push(FindingReport { path, playbook, finding, severity, say, evidence, remedy });
+        }
+        _ => {}
+    }
+}
+
 fn replied(answer: &mut AnswerReport, reply: &Reply) {
     answer.reply = match reply {
         Reply::Given { value, note, origin } => {
@@ -347,7 +370,4 @@ fn ended(record: &Record, report: &mut Report) {
     report.critical_path.clone_from(critical_path);
     report.outputs = outputs.to_json();
     report.next.clone_from(next);
-    if let Some(found) = report.outputs.get("findings").and_then(Json::as_array) {
-        report.findings.clone_from(found);
-    }
 }

@@ -82,7 +82,13 @@ impl View {
             for (i, line) in wrap(question, width.saturating_sub(column)).iter().enumerate() {
                 out.push(if i == 0 { start.clone() } else { Line::indent(column) }.with(Ink::Plain, line));
             }
-            out.push(Line::indent(column).with(Ink::Bold, answer).with(Ink::Dim, &format!("  {}", origin_word(*origin))));
+            let both = Line::indent(column).with(Ink::Bold, answer).with(Ink::Dim, &format!("  {}", origin_word(*origin)));
+            if both.width() <= width {
+                out.push(both);
+            } else {
+                out.extend(wrap(answer, width.saturating_sub(column)).iter().map(|l| Line::indent(column).with(Ink::Bold, l)));
+                out.push(Line::indent(column).with(Ink::Dim, origin_word(*origin)));
+            }
         }
         out.extend(wrap(&behind, width.saturating_sub(column)).iter().map(|l| Line::indent(column).with(Ink::Dim, l)));
     }

@@ -114,6 +114,8 @@ impl View {
                 // Of a tree only some questions are asked, so that they have no numbers.
                 self.steps.set_outline(if *triage { &[] } else { outline });
                 let names = outline.iter().map(|o| console::measure_text_width(&o.label)).max().unwrap_or(0);
+                // What was seen is worth more room than a long question.
+                let names = if *triage { names.min(self.layout.policy.width * 2 / 5) } else { names };
                 self.layout.fit_names(self.steps.tag_width(), names);
                 self.live.set_layout(self.layout);
                 if !self.quiet() {

@@ -5,6 +5,7 @@ use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::event::*;
 use runbook_core::exit::Exit;
+use runbook_core::model::FindingSeverity;
 use runbook_core::span::{Place, SourceMap, Span};
 use runbook_core::value::Value;
 use runbook_report::{Level, PlainReporter, Reporter, TermPolicy, diagnostic, is_hidden, runs, sanitize};
@@ -55,6 +56,43 @@ fn everywhere(text: &str) -> Script {
     };
     s.emit(Event::Row { path: path("checks[1]"), row });
     s.emit(Event::Verdict { playbook: text.into(), verdict: GradeWord::Critical, counts: [0, 0, 0, 0, 1] });
+    s.emit(Event::NodeAnswered {
+        path: path("triage"),
+        playbook: text.into(),
+        key: text.into(),
+        question: text.into(),
+        answer: text.into(),
+        branch: text.into(),
+        origin: AnswerOrigin::Answered,
+        probe: Some(format!("{text}!")),
+        evidence: text.into(),
+        note: Some(text.into()),
+        duration_ms: 1.0,
+    });
+    s.emit(Event::Finding {
+        path: path("triage.no"),
+        playbook: text.into(),
+        key: text.into(),
+        finding: text.into(),
+        severity: FindingSeverity::Critical,
+        say: Some(text.into()),
+        evidence: vec![Evidence { name: text.into(), outcome: Outcome::Ok, message: text.into() }],
+        remedy: Some(Proposal {
+            play: Some(text.into()),
+            with: Value::str(text),
+            command: None,
+            steps: vec![text.into()],
+            trouble: Some(text.into()),
+        }),
+    });
+    s.emit(Event::Concluded {
+        playbook: text.into(),
+        verdict: GradeWord::Critical,
+        findings: vec![text.into()],
+        probed: 1,
+        answered: 1,
+        unknown: 1,
+    });
     s.emit(Event::Blocked { name: text.into(), message: text.into() });
     s.finish(RunOutcome::Failed, Exit::Failed, text, |e| {
         if let Event::RunFinished { not_started, undone, left, next, outputs, .. } = e {

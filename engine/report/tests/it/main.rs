@@ -10,3 +10,4 @@ mod pictures;
 mod plain;
 mod script;
 mod terminal;
+mod trees;
