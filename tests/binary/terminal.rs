@@ -107,11 +107,9 @@ fn a_tree_is_walked_with_a_person() {
     terminal.wait_for("the check says yes");
     terminal.type_in("\n");
     let (code, text) = terminal.end();
-    let text = bare(&text);
+    let text = bare(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(code, 0, "{text}");
-    for line in
-        ["Is the green light on?   no       answered", "found no-power (critical)", "yes      suggestion taken", "2 answered"]
-    {
+    for line in ["Is the green light on? no answered", "found no-power (critical)", "yes suggestion taken", "2 answered"] {
         assert!(text.contains(line), "{line}: {text}");
     }
 }

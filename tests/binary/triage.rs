@@ -26,7 +26,7 @@ triage:
         severity: critical
         say: "Nothing listens; /healthz said: {{ steps.healthz.error }}."
         see:
-          - { name: The playbooks, file: playbooks }
+          - { name: Somebody else, port: "{{ params.port }}", expect: free }
           - { name: The pid file, file: service.pid }
         remedy: { play: service-start, with: { port: "{{ params.port }}", note: "for {{ findings | join }}" } }
       yes:
@@ -209,7 +209,11 @@ fn what_an_operator_sees_of_a_tree() {
     let workspace = project();
     let (dead, broken) = (free_port(), serve(BROKEN));
     let fixed = |out: Output| {
-        let fix = |text: String| text.replace(&dead.to_string(), "{port}").replace(&broken.to_string(), "{port}");
+        let run = regex::Regex::new(r"  run [0-9a-f]{6}").unwrap();
+        let fix = |text: String| {
+            let text = text.replace(&dead.to_string(), "{port}").replace(&broken.to_string(), "{port}");
+            run.replace_all(&text, "  run {id}").into_owned()
+        };
         Output { code: out.code, stdout: fix(out.stdout), stderr: fix(out.stderr) }
     };
     golden("triage", &workspace, &fixed(triage(&workspace, dead, &[])));

@@ -158,7 +158,7 @@ pub(super) fn commands(layout: &Layout, indent: usize, label: &str, commands: &[
     let column = indent + label.len() + 1;
     let room = layout.policy.width.saturating_sub(column + 4);
     for (i, command) in commands.iter().enumerate() {
-        let pieces = wrap(command, room);
+        let pieces = pieces(command, room);
         let last = pieces.len().saturating_sub(1);
         for (n, piece) in pieces.iter().enumerate() {
             let mut line = Line::indent(indent);
@@ -173,6 +173,40 @@ pub(super) fn commands(layout: &Layout, indent: usize, label: &str, commands: &[
             out.push(line);
         }
     }
+}
+
+/// A command in pieces of at most this width, broken between its words: inside quotes a break would be part of the word.
+fn pieces(command: &str, room: usize) -> Vec<String> {
+    let mut words: Vec<String> = vec![String::new()];
+    let mut quote: Option<char> = None;
+    for c in command.chars() {
+        match (c, quote) {
+            (' ', None) => {
+                words.push(String::new());
+                continue;
+            }
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(q)) if c == q => quote = None,
+            _ => {}
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    let width = |text: &str| console::measure_text_width(&crate::sanitize::sanitize_line(text));
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.into_iter().filter(|w| !w.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(&word) <= room => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            // A word that is wider than the terminal cannot be kept whole.
+            _ if width(&word) > room => lines.extend(wrap(&word, room)),
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// What is said of a record that ends in the middle.
@@ -227,5 +261,19 @@ pub(crate) fn outcome_word(outcome: RunOutcome) -> &'static str {
         RunOutcome::NeedsInput => "needs input",
         RunOutcome::Parked => "parked",
         RunOutcome::Interrupted => "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn a_command_is_never_broken_inside_quotes() {
+        let command = "runbook play start --param 'note=for it'\"'\"'s sake' --param a=b";
+        assert_eq!(pieces(command, 40), ["runbook play start --param", "'note=for it'\"'\"'s sake' --param a=b"]);
+        assert_eq!(pieces(command, 200), [command]);
+        assert!(pieces(command, 12).iter().all(|p| p.chars().count() <= 12));
+        assert!(pieces("", 10).is_empty());
     }
 }
