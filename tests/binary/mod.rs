@@ -13,5 +13,5 @@ mod pictures;
 mod signals;
 mod stack;
 mod terminal;
-mod watch;
 mod triage;
+mod watch;
