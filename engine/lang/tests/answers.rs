@@ -299,3 +299,12 @@ fn the_schema_rejects_what_the_reader_rejects() {
         assert!(!said(ASKS, "a.yaml", text).is_empty(), "{text}");
     }
 }
+
+#[test]
+fn a_node_without_an_id_is_answered_by_its_place() {
+    let nameless = "playbook: A tree\ntriage:\n  ask: Is it up?\n  no:\n    ask: Is it slow?\n    no:\n      - { ask: \"Is it there?\", no: { finding: gone } }\n";
+    for id in ["triage", "triage.no", "triage.no.no[1]"] {
+        assert!(said(nameless, "a.yaml", format!("answers:\n  {id}: \"no\"\n")).is_empty(), "{id}");
+    }
+    assert!(said(nameless, "a.yaml", "answers:\n  triage.yes: \"no\"\n")[0].contains("E0605"));
+}

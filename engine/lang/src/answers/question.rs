@@ -153,10 +153,11 @@ impl<'r, 'p> Questions<'r, 'p> {
             Some(name) => (name, true),
             None => (id, false),
         };
-        let at = name.contains('[').then(|| place(name, &self.plan.root));
-        let named = |q: &&Question<'p>| match &at {
-            Some((unit, path)) => q.unit == unit && q.path == *path,
-            None => q.id == Some(name),
+        // An id has neither brackets nor dots; the first node of a tree is `triage`.
+        let at = (name.contains(['[', '.']) || name == "triage").then(|| place(name, &self.plan.root));
+        let named = |q: &&Question<'p>| {
+            let placed = at.as_ref().is_some_and(|(unit, path)| q.unit == unit && q.path == *path);
+            placed || q.id == Some(name)
         };
         let found: Vec<_> = self.all.iter().filter(named).filter(|q| matches!(q.what, What::Override(_)) == over).collect();
         if !found.is_empty() {
