@@ -2,6 +2,7 @@
 
 mod answers;
 mod answers_file;
+mod bad_files;
 mod bad_input;
 mod commands;
 mod fmt;

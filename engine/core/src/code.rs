@@ -67,6 +67,7 @@ codes! {
     DeadEnd = "E0218", "a question that decides nothing", "None of the question's answers leads anywhere, and nothing uses what was answered. Give an answer a branch, or take the question out.";
     NoExit = "E0219", "a cycle without an exit", "Once in the cycle, no answer leads out of it. Give one of its questions an answer that does not go back.";
     CasesMissing = "E0220", "choices without a branch", "Every choice of a question has a case, or the question has `default`. Write `continue` for a choice that needs nothing more.";
+    SecretDefault = "E0221", "a secret that is written in the file", "The value of a secret must not stand in a file that others read. Take it out, change it where it is used, and give it with `--param` or through `env:`.";
     // E03xx: typed text
     BadDuration = "E0301", "not a duration", "A duration is a number with a unit, such as `250ms`, `30s`, `5m`, `1h30m`, `7d` or `2w`.";
     BadSize = "E0302", "not a size", "A size is a number with a unit, such as `512KiB`, `100MB` or `1GiB`.";
@@ -87,6 +88,7 @@ codes! {
     Ambiguous = "E0407", "an ambiguous name", "Several systems have a playbook of this name. Write `system/name`.";
     UnknownNode = "E0408", "an unknown node", "No question and no leaf of the tree has this id.";
     UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so the condition never holds.";
+    TooDeep = "E0410", "playbooks that play each other too deep", "A playbook may play another, which may play a third, at most 16 deep: what lies deeper nobody can read.";
     // E05xx: expressions and templates
     ExpressionSyntax = "E0501", "an expression that cannot be read", "The text is not an expression of the language. `=` is not a comparison: write `==`.";
     UnknownFunction = "E0502", "an unknown function, filter or test", "No function, filter or test has this name.";
@@ -113,6 +115,13 @@ codes! {
     RetryNotIdempotent = "W0103", "a change that is retried without being idempotent", "A retry could do it twice. Write `idempotent: true` if that is harmless.";
     AmbiguousScalar = "W0104", "text that other YAML readers take for something else", "YAML 1.1 tools read this as a boolean, number or time. Quote it.";
     Unused = "W0105", "something that is never used", "Nothing refers to it.";
+    MayNotRun = "W0106", "a result of a step that may not have run", "The step stands under a condition or in a `rescue`. If it did not run, every field of its result is null. Ask first, by `when: steps.<id>.outcome != 'skipped'` or the condition of the step itself, or give another value: `| default(...)`.";
+    Unreachable = "W0107", "a step that is never reached", "A `stop` or `fail` without a condition ends the list before it.";
+    SecretExposed = "W0108", "a secret where others can read it", "Argument vectors are listed by `ps` for every user of the machine, and URLs are written to the logs of servers. Hand a secret over by `env:`, by standard input, in a header, or in a file of mode 0600.";
+    SecretInText = "W0109", "a secret in a text for people", "Secrets are masked in everything that is shown or recorded, so people would read `***` in its place.";
+    SecretInClear = "W0110", "something that looks like a secret, written in the file", "A file that others read, and that a version control system keeps for ever, is no place for a password. Give it as a parameter of type `secret`, or through `env:`.";
+    Shadowed = "W0111", "a name that hides another one", "A loop's item has the name of a variable, or of the item of a loop around it, which cannot be used inside.";
+    LookAlike = "W0112", "a name that looks like another one", "The name mixes letters of two scripts, such as a Cyrillic `а` among Latin letters: it is read as one name and is another.";
     UnusedRule = "W0701", "a rule of a test's world that no call used", "The playbook makes no call that fits the rule, or a rule before it answers them all. Take it out, or mend what it matches. With `--strict` it is a failure.";
 }
 

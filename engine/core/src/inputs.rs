@@ -1,6 +1,7 @@
 //! Parameter values: from text or another value to the parameter's type, with its rules.
 
 use crate::expr::Scope;
+use crate::forms;
 use crate::model::{Param, ParamType};
 use crate::suggest::nearest;
 use crate::value::{Value, compare, equal, parse_duration, parse_size, parse_time};
@@ -24,7 +25,9 @@ fn fail<T>(message: impl Into<String>) -> Result<T, InputError> {
 /// Text that is not of the type.
 pub fn from_text(ty: ParamType, text: &str) -> Result<Value, InputError> {
     let json = |what: &str| {
-        serde_json::from_str(text).map(crate::value::from_json).or_else(|_| fail(format!("expected {what}, found {text:?}")))
+        crate::value::strict_json(text)
+            .map(crate::value::from_json)
+            .map_err(|why| InputError { message: format!("expected {what}, found {text:?}"), help: Some(why) })
     };
     match ty {
         ParamType::Int => text.parse().map(Value::Int).or_else(|_| fail(format!("expected a whole number, found {text:?}"))),
@@ -46,6 +49,25 @@ pub fn from_text(ty: ParamType, text: &str) -> Result<Value, InputError> {
     }
 }
 
+/// What to write where a value is not of the type.
+fn instead(ty: ParamType, value: &Value, secret: bool) -> String {
+    let text = value.as_str().filter(|_| !secret);
+    match (ty, text) {
+        (ParamType::Duration, _) => forms::DURATION.to_owned(),
+        (ParamType::Size, _) => forms::SIZE.to_owned(),
+        (ParamType::Time, _) => forms::TIME.to_owned(),
+        (ParamType::Bool, Some("yes" | "on")) => "write `true`".to_owned(),
+        (ParamType::Bool, Some("no" | "off")) => "write `false`".to_owned(),
+        (ParamType::Url, Some(text)) => format!("begin with a scheme: `http://{}`", text.trim_start_matches('/')),
+        (ParamType::String | ParamType::Path | ParamType::Secret, None)
+            if !secret && !matches!(value, Value::List(_) | Value::Map(_)) =>
+        {
+            format!("put it in quotes: \"{value}\"")
+        }
+        _ => format!("its type is `{}`", ParamType::ALL.iter().find(|(_, t)| *t == ty).map_or("string", |(word, _)| word)),
+    }
+}
+
 /// Makes a value one of the parameter's type, without guessing.
 ///
 /// # Errors
@@ -56,11 +78,12 @@ pub fn typed(ty: ParamType, value: Value) -> Result<Value, InputError> {
     }
     let names = value.secret_names().to_vec();
     let expected = |what: &str| {
-        let found = match value.bare() {
+        let bare = value.bare();
+        let found = match bare {
             Value::Str(s) if names.is_empty() => format!("{:?}", &**s),
             other => other.kind().to_owned(),
         };
-        fail(format!("expected {what}, found {found}"))
+        Err(InputError { message: format!("expected {what}, found {found}"), help: Some(instead(ty, bare, !names.is_empty())) })
     };
     let text = value.as_str();
     let out = match (ty, value.bare()) {
@@ -128,7 +151,7 @@ pub fn check(param: &Param, value: Value, scope: &dyn Scope) -> Result<Value, In
             let near = value.as_str().and_then(|v| nearest(v, names.iter().map(String::as_str)));
             return Err(InputError {
                 message: format!("{} is not one of {}", shown(), names.join(", ")),
-                help: near.map(|n| format!("did you mean `{n}`?")),
+                help: Some(near.map_or_else(|| "give one of them".to_owned(), |n| format!("did you mean `{n}`?"))),
             });
         }
     }
@@ -152,13 +175,19 @@ pub fn check(param: &Param, value: Value, scope: &dyn Scope) -> Result<Value, In
         if (least && order.is_lt()) || (!least && order.is_gt()) {
             let word = if least { "at least" } else { "at most" };
             let what = if length.is_some() { "its length" } else { "it" };
-            return fail(format!("{} is out of range: {what} must be {word} {limit}", shown()));
+            return Err(InputError {
+                message: format!("{} is out of range: {what} must be {word} {limit}", shown()),
+                help: Some(format!("the parameter says `{}: {limit}`", if least { "min" } else { "max" })),
+            });
         }
     }
     if let (Some(pattern), Some(text)) = (&param.pattern, value.as_str()) {
         let matches = regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|re| re.is_match(text));
         if !matches {
-            return fail(format!("{} does not match the pattern `{}`", shown(), pattern.value));
+            return Err(InputError {
+                message: format!("{} does not match the pattern `{}`", shown(), pattern.value),
+                help: Some("the whole text must match it".to_owned()),
+            });
         }
     }
     Ok(if param.ty == ParamType::Secret { value.into_secret(&param.name.value) } else { value })

@@ -9,17 +9,38 @@ use serde_json::Value as Json;
 #[derive(Debug)]
 pub struct JsonPath(JpQuery);
 
+/// Why a text is no JSONPath that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonPathError {
+    /// The text.
+    pub text: String,
+    /// The cause, as a fragment.
+    pub cause: String,
+    /// The character that it is about, from 0.
+    pub at: Option<usize>,
+}
+
+impl std::fmt::Display for JsonPathError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} is not a JSONPath such as `$.services[0].port`: {}", self.text, self.cause)?;
+        self.at.map_or(Ok(()), |at| write!(f, " at character {}", at + 1))
+    }
+}
+
 impl JsonPath {
     /// Reads a JSONPath.
     ///
     /// # Errors
     /// What is wrong with it, in one line.
-    pub fn parse(text: &str) -> Result<JsonPath, String> {
-        let query = parse_json_path(text)
-            .map_err(|e| format!("{text:?} is not a JSONPath such as `$.services[0].port`: {}", cause(&e.to_string())))?;
+    pub fn parse(text: &str) -> Result<JsonPath, JsonPathError> {
+        let query = parse_json_path(text).map_err(|e| {
+            let (cause, at) = cause(&e.to_string());
+            JsonPathError { text: text.to_owned(), cause, at }
+        })?;
         if query.segments.iter().any(|s| filters(s).any(nests)) {
             // The library answers these with an empty list, which would make a check pass or fail wrongly.
-            return Err(format!("{text:?} has a filter inside a filter, which is not supported"));
+            let cause = "a filter inside a filter is not supported".to_owned();
+            return Err(JsonPathError { text: text.to_owned(), cause, at: None });
         }
         Ok(JsonPath(query))
     }
@@ -35,12 +56,21 @@ impl JsonPath {
 }
 
 /// What the library found wrong: it draws the place over several lines, with the cause after `=` on the last.
-fn cause(drawn: &str) -> String {
+fn cause(drawn: &str) -> (String, Option<usize>) {
     let cause = drawn.lines().rev().find_map(|l| l.trim().strip_prefix("= "));
-    let at = drawn.lines().find_map(|l| l.split_once("--> 1:"));
-    match (cause, at) {
-        (Some(cause), Some((_, at))) => format!("{cause} at character {at}"),
-        _ => drawn.trim().replace('\n', " "),
+    let at = drawn.lines().find_map(|l| l.split_once("--> 1:")?.1.trim().parse::<usize>().ok()?.checked_sub(1));
+    match cause {
+        Some(cause) => (plain(cause), at),
+        None => (plain(&drawn.trim().replace('\n', " ")), None),
+    }
+}
+
+/// The library's names of grammar rules in plain words.
+fn plain(cause: &str) -> String {
+    match cause {
+        "expected jp_query" => "it does not begin with `$`".to_owned(),
+        "expected selector" => "expected a name, a number, `*` or `?` here".to_owned(),
+        _ => cause.replace("EOI", "the end").replace('_', " "),
     }
 }
 
@@ -88,7 +118,10 @@ mod tests {
     #[test]
     fn the_cause_is_one_line_with_its_place() {
         let why = JsonPath::parse("$..[").expect_err("no path");
-        assert_eq!(why, "\"$..[\" is not a JSONPath such as `$.services[0].port`: expected selector at character 5");
+        assert_eq!(
+            why.to_string(),
+            "\"$..[\" is not a JSONPath such as `$.services[0].port`: expected a name, a number, `*` or `?` here at character 5"
+        );
     }
 
     #[test]

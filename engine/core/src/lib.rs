@@ -9,6 +9,7 @@ pub mod diff;
 pub mod event;
 pub mod exit;
 pub mod expr;
+pub mod forms;
 pub mod inputs;
 pub mod json_path;
 pub mod model;

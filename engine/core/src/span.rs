@@ -174,6 +174,8 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     sources: Vec<Arc<Source>>,
+    /// Places that are never echoed.
+    hidden: Vec<Span>,
 }
 
 impl SourceMap {
@@ -186,6 +188,16 @@ impl SourceMap {
     /// The text with this id.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(id.0 as usize).map(|s| &**s)
+    }
+
+    /// Marks a place that is never echoed, such as a password.
+    pub fn hide(&mut self, span: Span) {
+        self.hidden.push(span);
+    }
+
+    /// The place around a byte that is never echoed, if it lies in one.
+    pub fn hidden_at(&self, source: SourceId, offset: u32) -> Option<Span> {
+        self.hidden.iter().copied().find(|s| s.source == source && (s.start..s.end).contains(&offset))
     }
 
     /// Where a span starts, for people.

@@ -69,7 +69,7 @@ pub fn index(loader: &dyn Loader) -> std::io::Result<Vec<Listed>> {
 fn tree(loader: &dyn Loader, path: &str) -> Result<Node, String> {
     let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
     let bytes = loader.read(path).map_err(|e| unreadable(&loader.shown(path), &e, None).message)?;
-    let root = text::accept(&loader.shown(path), &bytes, &mut sources, &mut out).and_then(|id| {
+    let root = text::accept_of(&loader.shown(path), &bytes, loader.size(path), &mut sources, &mut out).and_then(|id| {
         let text = sources.get(id)?.text.clone();
         yaml::read(&text, id, &mut out).root
     });

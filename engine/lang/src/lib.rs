@@ -8,6 +8,7 @@ mod allow;
 mod answers;
 mod bless;
 mod check;
+mod clear;
 mod decode;
 mod format;
 mod index;

@@ -9,7 +9,7 @@ use runbook_core::span::SourceMap;
 use sha2::{Digest, Sha256};
 
 use crate::allow::Allow;
-use crate::loader::{Loader, is_test};
+use crate::loader::{Found, Loader, is_system, is_test};
 use crate::session::Session;
 use crate::suite;
 
@@ -89,11 +89,32 @@ pub fn check_files(loader: &dyn Loader, names: &[String], registry: &Registry, o
     let mut session = Session::new(loader, registry, options);
     let (tests, names): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|n| is_test(n));
     let all = names.is_empty() && tests.is_empty();
-    let tests = if all { loader.list_tests().unwrap_or_default() } else { tests };
-    let found = if all { session.listing().to_vec() } else { names.iter().filter_map(|name| session.find(name, None)).collect() };
+    let mut tests = if all { loader.list_tests().unwrap_or_default() } else { tests };
+    let (mut found, mut systems): (Vec<Found>, Vec<String>) = (Vec::new(), Vec::new());
+    if all {
+        found.extend_from_slice(session.listing());
+        systems = loader.systems();
+    }
+    for name in &names {
+        let folder = format!("{}/", name.trim_start_matches("./").trim_end_matches('/'));
+        let inside = |path: &str| loader.shown(path).starts_with(&folder) || path.starts_with(&folder);
+        let (before, before_systems) = (found.len(), systems.len());
+        found.extend(session.listing().iter().filter(|f| f.full_name.starts_with(&folder) || inside(&f.path)).cloned());
+        systems.extend(loader.systems().into_iter().filter(|s| inside(s)));
+        if found.len() > before || systems.len() > before_systems {
+            tests.extend(loader.list_tests().unwrap_or_default().into_iter().filter(|t| inside(t)));
+        } else if is_system(name) {
+            systems.push(name.clone());
+        } else {
+            found.extend(session.find(name, None));
+        }
+    }
     let playbooks = found.iter().map(|f| f.full_name.clone()).collect();
     for one in found {
         session.read_playbook(one);
+    }
+    for path in systems {
+        session.read_system(&path);
     }
     let files = tests.len();
     let tests = suite::read(&mut session, &tests);

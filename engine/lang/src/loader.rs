@@ -30,6 +30,11 @@ pub trait Loader {
     /// A file that is missing, may not be read, or is no regular file.
     fn read(&self, path: &str) -> io::Result<Vec<u8>>;
 
+    /// How large a file is in bytes, if that is known without reading it.
+    fn size(&self, _path: &str) -> Option<u64> {
+        None
+    }
+
     /// Every playbook, sorted by name.
     ///
     /// # Errors
@@ -42,6 +47,11 @@ pub trait Loader {
     /// A playbooks folder that is missing or may not be read.
     fn list_tests(&self) -> io::Result<Vec<String>> {
         Ok(Vec::new())
+    }
+
+    /// Every system file, as paths for [`Loader::read`], sorted.
+    fn systems(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The playbooks folder, as a path for [`Loader::read`].
@@ -77,6 +87,11 @@ fn is_listed_test(relative: &str) -> bool {
     let parts: Vec<&str> = relative.split('/').collect();
     let hidden = parts.iter().any(|p| p.is_empty() || p.starts_with('.'));
     is_test(relative) && !hidden && parts.len() <= MAX_FOLDERS + 2 && parts[..parts.len() - 1].last() == Some(&"tests")
+}
+
+/// Whether a path names a system file.
+pub(crate) fn is_system(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name == "system.yaml")
 }
 
 /// A path below the playbooks folder as a playbook's name; `None` for what is none.
@@ -139,6 +154,19 @@ impl DiskLoader {
         Ok(())
     }
 
+    fn walk_systems(folder: &Path, depth: usize, out: &mut Vec<String>) {
+        // A folder that cannot be read is reported when its playbooks are listed.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let Some(name) = name.to_str() else { continue };
+            if path.is_dir() && depth < MAX_FOLDERS && !name.starts_with('.') && !NOT_PLAYBOOKS.contains(&name) {
+                Self::walk_systems(&path, depth + 1, out);
+            } else if is_system(name) {
+                out.extend(path.to_str().map(str::to_owned));
+            }
+        }
+    }
+
     fn walk(&self, folder: &Path, prefix: &str, depth: usize, out: &mut Vec<Found>) -> io::Result<()> {
         let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<io::Result<_>>()?;
         entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -178,6 +206,10 @@ impl Loader for DiskLoader {
         Ok(bytes)
     }
 
+    fn size(&self, path: &str) -> Option<u64> {
+        std::fs::metadata(self.root.join(path)).ok().map(|about| about.len())
+    }
+
     fn list(&self) -> io::Result<Vec<Found>> {
         let mut out = Vec::new();
         self.walk(&self.playbooks, "", 0, &mut out)?;
@@ -190,6 +222,13 @@ impl Loader for DiskLoader {
         self.walk_tests(&self.playbooks, "", 0, &mut out)?;
         out.sort();
         Ok(out)
+    }
+
+    fn systems(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        Self::walk_systems(&self.playbooks, 0, &mut out);
+        out.sort();
+        out
     }
 
     fn folder(&self) -> String {
@@ -236,6 +275,10 @@ impl Loader for MemoryLoader {
     fn list_tests(&self) -> io::Result<Vec<String>> {
         let ours = |path: &&String| path.strip_prefix("playbooks/").is_some_and(is_listed_test);
         Ok(self.files.keys().filter(ours).cloned().collect())
+    }
+
+    fn systems(&self) -> Vec<String> {
+        self.files.keys().filter(|path| path.starts_with("playbooks/") && path.ends_with("/system.yaml")).cloned().collect()
     }
 
     fn folder(&self) -> String {

@@ -18,7 +18,7 @@ use crate::check::{self, Lost, Project};
 use crate::decode::{self, Identity, Reader};
 use crate::load::Options;
 use crate::loader::{Found, Loader, is_yaml};
-use crate::{text, yaml};
+use crate::{clear, text, yaml};
 
 /// A playbook that was read.
 struct Read {
@@ -108,7 +108,12 @@ impl<'a> Session<'a> {
             [one] => return Some((*one).clone()),
             [] => {
                 let near = nearest(name, all.iter().map(|f| f.full_name.as_str()).chain(all.iter().map(Found::name)));
+                let path = name.starts_with(['/', '.', '~']) || name.contains("://") || name.contains("..");
                 let help = match near {
+                    _ if path && span.is_some() => {
+                        "a playbook is played by its name below the playbooks folder, not by a path: `play: system/name`"
+                            .to_owned()
+                    }
                     Some(near) => format!("did you mean `{near}`?"),
                     None if all.is_empty() => "the playbooks folder has no playbooks".to_owned(),
                     None => "`runbook list` shows what there is".to_owned(),
@@ -150,7 +155,7 @@ impl<'a> Session<'a> {
                 return None;
             }
         };
-        let source = text::accept(&shown, &bytes, &mut self.sources, out)?;
+        let source = text::accept_of(&shown, &bytes, self.loader.size(path), &mut self.sources, out)?;
         let content = self.sources.get(source)?.text.clone();
         let before = out.len();
         let document = yaml::read(&content, source, out);
@@ -213,6 +218,9 @@ impl<'a> Session<'a> {
             let mut reader = Reader::new(self.registry, &mut out);
             made = decode::playbook(&mut reader, &root, identity);
             lost.names = reader.lost;
+            let mut hidden = reader.hidden;
+            clear::warn(&root, &mut out, &mut hidden);
+            hidden.into_iter().for_each(|span| self.sources.hide(span));
             let path = self.system_path(&root, &found.path);
             let (system, broken) = match path {
                 Some((path, span)) => {
@@ -247,6 +255,19 @@ impl<'a> Session<'a> {
         Some((join(folder, "system.yaml"), None))
     }
 
+    /// Reads a system file by its path, whether a playbook belongs to it or not.
+    pub(crate) fn read_system(&mut self, path: &str) {
+        let known = self.loader.systems().into_iter().find(|s| s == path || self.loader.shown(s) == self.loader.shown(path));
+        let path = known.unwrap_or_else(|| path.to_owned());
+        let mut out = Diagnostics::default();
+        if self.system(&path, None, &mut out).is_none()
+            && let Err(error) = self.loader.read(&path)
+        {
+            out.push(unreadable(&self.loader.shown(&path), &error, None));
+        }
+        self.out.extend(out.into_sorted());
+    }
+
     /// Reads a system; gives whether all of it could be read. `None` if there is none.
     fn system(&mut self, path: &str, span: Option<Span>, out: &mut Diagnostics) -> Option<(Arc<System>, bool)> {
         if let Some(read) = self.systems.get(path) {
@@ -271,6 +292,9 @@ impl<'a> Session<'a> {
         let mut reader = Reader::new(self.registry, &mut own);
         let system = decode::system(&mut reader, &root, source, self.options.profile.as_deref());
         lost.names = reader.lost;
+        let mut hidden = reader.hidden;
+        clear::warn(&root, &mut own, &mut hidden);
+        hidden.into_iter().for_each(|span| self.sources.hide(span));
         let whole = system.is_some();
         let system = Arc::new(system.unwrap_or_default());
         self.systems.insert(path.to_owned(), ReadSystem { system: system.clone(), lost, out: own, whole });
@@ -282,6 +306,7 @@ impl<'a> Session<'a> {
         let project = Project { registry: self.registry, units: &self.units, plays: &self.plays };
         let mut all = std::mem::take(&mut self.out);
         check::play_cycles(&self.units, &self.plays, &mut all);
+        check::play_depth(&self.units, &self.plays, &mut all);
         for read in self.systems.values_mut() {
             if read.whole {
                 check::system(&project, &read.system, &read.lost, &mut read.out);
@@ -304,6 +329,18 @@ impl<'a> Session<'a> {
         let errors: std::collections::HashSet<Span> =
             all.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).collect();
         all.retain(|d| d.code != Code::AmbiguousScalar || d.span.is_none_or(|s| !errors.contains(&s)));
+        // `note: {{ x }}` is a map to YAML: that the braces need quotes says it all.
+        let braces: std::collections::HashSet<(SourceId, u32)> =
+            all.iter().filter(|d| d.code == Code::YamlFeature).filter_map(|d| d.span).map(|s| (s.source, s.start)).collect();
+        all.retain(|d| d.code != Code::WrongType || d.span.is_none_or(|s| !braces.contains(&(s.source, s.start + 1))));
+        if !all.is_empty() {
+            // Lines beside a mistake are shown; what looks like a secret in them is not, even where the file cannot be read.
+            let shown: std::collections::HashSet<SourceId> =
+                all.iter().flat_map(|d| d.span.into_iter().chain(d.others.iter().map(|l| l.span))).map(|s| s.source).collect();
+            let texts = self.sources.iter().filter(|(id, _)| shown.contains(id));
+            let found: Vec<Span> = texts.flat_map(|(id, source)| clear::places(&source.text, id)).collect();
+            found.into_iter().for_each(|span| self.sources.hide(span));
+        }
         crate::allow::silence(all, &self.sources)
     }
 }

@@ -160,7 +160,7 @@ fn bad_tests_are_told_with_the_way_out() {
         ),
         (
             "world: [{ module: http, returns: { latency: 5 } }]",
-            "3:45 E0701 `latency` of `http`: expected a duration such as `30s`, found `5` | `runbook modules http` shows what it returns",
+            "3:45 E0701 `latency` of `http`: expected a duration such as `30s`, found `5` | give it a unit: `5s`, `5m` or `5ms`",
         ),
         (
             "world: [{ module: http, returns: { tls: { isuer: x } } }]",
@@ -180,7 +180,7 @@ fn bad_tests_are_told_with_the_way_out() {
         ),
         (
             "world: [{ module: http, with: { matches: \"(\" }, returns: {} }]",
-            "3:42 E0304 the pattern cannot be read: unclosed group",
+            "3:43 E0304 the pattern cannot be read: unclosed group",
         ),
         (
             "world: [{ module: http, returns: {}, takes: soon }]",

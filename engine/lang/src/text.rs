@@ -10,15 +10,34 @@ pub(crate) const MAX_BYTES: usize = 10 * 1024 * 1024;
 /// How many hidden characters of a file are reported before the rest is passed over.
 const MAX_REPORTED: usize = 20;
 
+/// A file that is larger than what is read, with the line that is the first over the limit. `size` is the whole size, if it is known.
+fn too_large(name: &str, bytes: &[u8], size: Option<u64>, sources: &mut SourceMap) -> Diagnostic {
+    let read = String::from_utf8_lossy(bytes.get(..MAX_BYTES).unwrap_or(bytes));
+    let id = sources.add(name, &*read);
+    let size = size.map_or(bytes.len(), |n| usize::try_from(n).unwrap_or(usize::MAX)).max(bytes.len());
+    let start = read.rfind('\n').map_or(0, |i| i + 1);
+    let line = read.bytes().filter(|b| *b == b'\n').count() + 1;
+    let message =
+        format!("the file is {size} bytes large; {MAX_BYTES} (10 MiB) is the limit, which line {line} is the first to pass");
+    Diagnostic::error(Code::TooLarge, Span::new(id, start, start), message)
+        .help("keep the data in a file of its own and read it with a module")
+}
+
 /// Adds the file's text to the sources and reports what no playbook may contain. `None` if it cannot be read any further.
 pub(crate) fn accept(name: &str, bytes: &[u8], sources: &mut SourceMap, out: &mut Diagnostics) -> Option<SourceId> {
+    accept_of(name, bytes, None, sources, out)
+}
+
+/// As [`accept`], for a file of which only the beginning may have been read: `size` is the whole size, if it is known.
+pub(crate) fn accept_of(
+    name: &str,
+    bytes: &[u8],
+    size: Option<u64>,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> Option<SourceId> {
     if bytes.len() > MAX_BYTES {
-        let id = sources.add(name, "");
-        let message = format!("the file is {} bytes large; {MAX_BYTES} (10 MiB) is the limit", bytes.len());
-        out.push(
-            Diagnostic::error(Code::TooLarge, Span::new(id, 0, 0), message)
-                .help("keep the data in a file of its own and read it with a module"),
-        );
+        out.push(too_large(name, bytes, size, sources));
         return None;
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -133,6 +152,20 @@ mod tests {
         for text in ["a: 1\n", "a: 1\r\nb: 2\r\n", "\u{FEFF}a: é\u{A0}x\n", "a: \"\\e\"\n\t# tab\n"] {
             assert!(complaints(text.as_bytes()).is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_file_over_the_limit_names_the_first_line_over_it() {
+        let line = b"# 0123456789abc\n";
+        let many = line.repeat(MAX_BYTES / line.len() + 5);
+        let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+        accept_of("a.yaml", &many[..MAX_BYTES + 1], Some(many.len() as u64), &mut sources, &mut out);
+        let found = &out.into_sorted()[0];
+        assert!(found.message.starts_with(&format!("the file is {} bytes large", many.len())), "{}", found.message);
+        let place = found.span.and_then(|s| sources.place(s)).expect("a place");
+        assert_eq!(place.line as usize, MAX_BYTES / line.len() + 1);
+        assert!(found.message.ends_with(&format!("line {} is the first to pass", place.line)), "{}", found.message);
+        assert!(complaints(&line.repeat(MAX_BYTES / line.len())).is_empty(), "just as large as may be");
     }
 
     #[test]

@@ -457,7 +457,7 @@ fn filter_items(items: &[Value], args: &[Value], test: Option<&str>, keep: bool,
 }
 
 fn jsonpath(value: &Value, path: &str) -> Result<Value> {
-    let found = JsonPath::parse(path)?.select(&value.to_json())?;
+    let found = JsonPath::parse(path).map_err(|e| e.to_string())?.select(&value.to_json())?;
     Ok(Value::list(found.into_iter().map(from_json)))
 }
 

@@ -69,7 +69,10 @@ fn values_of_expressions() {
 #[test]
 fn mistakes_are_told() {
     for (text, expected) in [
-        ("{'a': [1]} | jsonpath('$.a[?@[?@>1]]')", "\"$.a[?@[?@>1]]\" has a filter inside a filter, which is not supported"),
+        (
+            "{'a': [1]} | jsonpath('$.a[?@[?@>1]]')",
+            "\"$.a[?@[?@>1]]\" is not a JSONPath such as `$.services[0].port`: a filter inside a filter is not supported",
+        ),
         ("status == '503'", "a number cannot be compared with a string"),
         ("json > 5", "null cannot be compared with a number; null has no order"),
         ("statsu == 1", "`statsu` is not defined; did you mean `status`?"),

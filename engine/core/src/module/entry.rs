@@ -118,6 +118,7 @@ pub struct Entry {
 }
 
 trait Ops: Send + Sync {
+    fn check(&self, args: &Json) -> Result<(), Fault>;
     fn about(&self, args: &Json) -> Result<About, Fault>;
     fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>>;
     fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>>;
@@ -148,6 +149,9 @@ fn encode<T: Serialize>(out: T, changed: bool) -> Result<Reply, Fault> {
 }
 
 impl<P: Probe> Ops for ProbeOps<P> {
+    fn check(&self, args: &Json) -> Result<(), Fault> {
+        P::check(&decode::<P::Args>(args)?)
+    }
     fn about(&self, args: &Json) -> Result<About, Fault> {
         let args = decode::<P::Args>(args)?;
         Ok(About { effect: Effect::Read, touches: P::touches(&args), idempotent: true })
@@ -167,6 +171,9 @@ impl<P: Probe> Ops for ProbeOps<P> {
 }
 
 impl<A: Action> Ops for ActionOps<A> {
+    fn check(&self, args: &Json) -> Result<(), Fault> {
+        A::check(&decode::<A::Args>(args)?)
+    }
     fn about(&self, args: &Json) -> Result<About, Fault> {
         let args = decode::<A::Args>(args)?;
         Ok(About { effect: A::effect(&args), touches: A::touches(&args), idempotent: A::idempotent(&args) })
@@ -245,6 +252,14 @@ impl Entry {
     /// The names of the result's fields.
     pub fn result_fields(&self) -> Vec<&str> {
         self.result_schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// Finds what no schema can say about the arguments.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`], also if the arguments do not decode.
+    pub fn check(&self, args: &Json) -> Result<(), Fault> {
+        self.ops.check(args)
     }
 
     /// Effect, resources and idempotence of a call.

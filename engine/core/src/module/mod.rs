@@ -45,6 +45,15 @@ pub trait Probe: Send + Sync + 'static {
     /// What it reads and what it needs to be allowed to do.
     fn touches(args: &Self::Args) -> Touches;
 
+    /// Finds what no schema can say about the arguments: two that exclude each other, a header that cannot be sent. It looks at nothing
+    /// but the arguments, so it is asked before anything runs.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
+    fn check(_args: &Self::Args) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Looks.
     ///
     /// # Errors
@@ -80,6 +89,15 @@ pub trait Action: Send + Sync + 'static {
 
     /// Whether running it twice is the same as once.
     fn idempotent(args: &Self::Args) -> bool;
+
+    /// Finds what no schema can say about the arguments: two that exclude each other, a header that cannot be sent. It looks at nothing
+    /// but the arguments, so it is asked before anything runs.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
+    fn check(_args: &Self::Args) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Whether the effect is what the author declares (`command`, `shell`): only then may a declaration lower it to `read`.
     const DECLARED: bool = false;

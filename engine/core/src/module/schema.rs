@@ -1,11 +1,12 @@
 //! Checking values against the JSON Schemas that modules' arguments are described by.
 //!
 //! The subset that our own types generate: `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`, `const`, `anyOf`,
-//! `oneOf`, `minimum`, `maximum`, `minLength`, `minItems` and our own formats. Unknown values (templates) fit everywhere.
+//! `oneOf`, `pattern`, `minimum`, `maximum`, `minLength`, `minItems` and our own formats. Unknown values (templates) fit everywhere.
 
 use serde_json::Value as Json;
 
 use crate::code::Code;
+use crate::forms;
 use crate::model::PathPart;
 use crate::suggest::nearest;
 use crate::value::{Value, parse_duration, parse_size, parse_time};
@@ -23,6 +24,8 @@ pub struct SchemaError {
     pub help: Option<String>,
     /// The code to report it under.
     pub code: Code,
+    /// The bytes of the text that it is about, if only some are.
+    pub range: Option<std::ops::Range<usize>>,
 }
 
 /// Every way in which `value` does not fit `schema`.
@@ -38,7 +41,7 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
     }
     let value = value.bare();
     let mut fail = |path: &[PathPart], code, message: String, help: Option<String>| {
-        errors.push(SchemaError { path: path.to_vec(), at_key: false, message, help, code });
+        errors.push(SchemaError { path: path.to_vec(), at_key: false, message, help, code, range: None });
     };
     if let Some(branches) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array) {
         // Words with a description each come as one branch per word.
@@ -61,8 +64,16 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             return;
         }
         // A branch of the right kind says more than "none of these".
-        let same_kind = branches.iter().zip(&tries).find(|(b, _)| kind_fits(b, value) && b["type"] != "null");
-        match same_kind {
+        let same_kind: Vec<(&Json, &Vec<SchemaError>)> =
+            branches.iter().zip(&tries).filter(|(b, _)| kind_fits(b, value) && b["type"] != "null").collect();
+        match same_kind.first() {
+            Some((_, errors_of)) if same_kind.len() > 1 && value.as_str().is_some() => {
+                let kinds: Vec<String> = same_kind.iter().map(|(b, _)| describe(b)).collect();
+                let helps: Vec<&str> = same_kind.iter().filter_map(|(_, e)| e.first()?.help.as_deref()).collect();
+                let code = errors_of.first().map_or(Code::WrongType, |e| e.code);
+                let help = Some(helps.join("; ")).filter(|h| !h.is_empty());
+                fail(path, code, format!("expected {}, found {}", kinds.join(" or "), found(value)), help);
+            }
             Some((_, errors_of)) => errors.extend(errors_of.iter().cloned()),
             None => {
                 let kinds: Vec<String> = branches.iter().filter(|b| b["type"] != "null").map(describe).collect();
@@ -78,8 +89,9 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             // A type can say what to do instead, such as "use `http.request`".
             let instead = || schema["x-help"].as_str().map(str::to_owned);
             let help = near.map(|n| format!("did you mean `{n}`?")).or_else(instead);
-            let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-            fail(path, Code::BadChoice, format!("expected one of {list}, found {}", found(value)), help);
+            let list = || format!("one of {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "));
+            let wanted = schema["x-wanted"].as_str().map_or_else(list, str::to_owned);
+            fail(path, Code::BadChoice, format!("expected {wanted}, found {}", found(value)), help);
         }
         return;
     }
@@ -96,6 +108,14 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             {
                 Some("write `true` or `false`, without quotes".to_owned())
             }
+            Value::Int(n) if schema["format"] == "duration" && *n >= 0 => {
+                Some(format!("give it a unit: `{n}s`, `{n}m` or `{n}ms`"))
+            }
+            Value::Int(n) if schema["format"] == "size" && *n >= 0 => Some(format!("give it a unit: `{n}MB` or `{n}MiB`")),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) if types(schema) == ["string"] => {
+                Some(schema["x-help"].as_str().map_or_else(|| format!("put it in quotes: \"{value}\""), str::to_owned))
+            }
+            _ if types(schema) == ["boolean"] => Some("write `true` or `false`".to_owned()),
             _ => schema["x-help"].as_str().map(str::to_owned),
         };
         fail(path, Code::WrongType, format!("expected {}, found {}", describe(schema), found(value)), help);
@@ -137,18 +157,29 @@ fn check(schema: &Json, value: &Value, path: &mut Vec<PathPart>, errors: &mut Ve
             }
         }
         Value::Str(s) => {
-            let (ok, code) = match schema["format"].as_str() {
-                Some("duration") => (parse_duration(s).is_some(), Code::BadDuration),
-                Some("size") => (parse_size(s).is_some(), Code::BadSize),
-                Some("date-time") => (parse_time(s).is_some(), Code::BadTime),
-                Some("regex") => (regex::Regex::new(s).is_ok(), Code::BadRegex),
-                Some("uri") => (looks_like_url(s), Code::BadUrl),
-                _ => (true, Code::WrongType),
+            let format = schema["format"].as_str();
+            let pattern = schema["pattern"].as_str();
+            let (ok, code, help) = match format {
+                Some("duration") => (parse_duration(s).is_some(), Code::BadDuration, forms::DURATION),
+                Some("size") => (parse_size(s).is_some(), Code::BadSize, forms::SIZE),
+                Some("date-time") => (parse_time(s).is_some(), Code::BadTime, forms::TIME),
+                _ => (pattern.is_none_or(|p| regex::Regex::new(p).is_ok_and(|r| r.is_match(s))), Code::BadArgument, ""),
             };
-            if !ok {
-                fail(path, code, format!("expected {}, found {s:?}", describe(schema)), None);
+            let wrong = match format {
+                Some("regex") => forms::regex(s, forms::MAX_PATTERN).map(|w| (Code::BadRegex, w)),
+                Some("uri") => forms::url(s).map(|w| (Code::BadUrl, w)),
+                Some("jsonpath") => forms::json_path(s).map(|w| (Code::BadJsonPath, w)),
+                Some("hostname") => forms::host(s).map(|w| (Code::BadArgument, w)),
+                _ => None,
+            };
+            if let Some((code, wrong)) = wrong {
+                let (message, help) = (wrong.message, Some(wrong.help));
+                errors.push(SchemaError { path: path.clone(), at_key: false, message, help, code, range: wrong.range });
+            } else if !ok {
+                let help = schema["x-help"].as_str().or(Some(help).filter(|h| !h.is_empty())).map(str::to_owned);
+                fail(path, code, format!("expected {}, found {s:?}", describe(schema)), help);
             } else if schema["minLength"].as_u64().is_some_and(|m| (s.chars().count() as u64) < m) {
-                fail(path, Code::OutOfRange, "the text is empty".to_owned(), None);
+                fail(path, Code::OutOfRange, "the text is empty".to_owned(), Some("give it a text".to_owned()));
             }
         }
         _ => {}
@@ -180,6 +211,7 @@ fn check_map(schema: &Json, map: &crate::value::Map, path: &mut Vec<PathPart>, e
                 message: format!("unknown argument `{key}`"),
                 help: Some(help),
                 code: Code::BadArgument,
+                range: None,
             });
         }
         path.pop();
@@ -191,10 +223,21 @@ fn check_map(schema: &Json, map: &crate::value::Map, path: &mut Vec<PathPart>, e
                 path: path.clone(),
                 at_key: false,
                 message: format!("`{key}` is missing"),
-                help: what.map(|w| format!("`{key}`: {w}")),
+                help: what.map(|w| format!("`{key}`: {}", sentence(w))),
                 code: Code::MissingKey,
+                range: None,
             });
         }
+    }
+}
+
+/// A sentence of documentation as the rest of another one.
+fn sentence(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(a), Some(b)) if !b.is_uppercase() => a.to_lowercase().chain([b]).chain(chars).collect(),
+        _ => text.to_owned(),
     }
 }
 
@@ -236,6 +279,9 @@ fn kind_fits(schema: &Json, value: &Value) -> bool {
 }
 
 fn describe(schema: &Json) -> String {
+    if let Some(wanted) = schema["x-wanted"].as_str() {
+        return wanted.to_owned();
+    }
     let one = |t: &str| match (t, schema["format"].as_str()) {
         ("string", Some("duration")) => "a duration such as `30s`",
         ("string", Some("size")) => "a size such as `100MB`",
@@ -261,11 +307,4 @@ fn found(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         other => other.kind().to_owned(),
     }
-}
-
-/// Whether a text has a scheme we speak and a host.
-fn looks_like_url(text: &str) -> bool {
-    ["http://", "https://", "ws://", "wss://", "unix:"].iter().any(|scheme| {
-        text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') || *scheme == "unix:")
-    }) && !text.contains(char::is_whitespace)
 }

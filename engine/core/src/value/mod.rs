@@ -3,6 +3,7 @@
 mod convert;
 mod json;
 mod order;
+mod strict;
 mod units;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use convert::{ConvertError, FromValue};
 pub use json::{from_json, from_record, secret_mark};
 pub use order::{KindError, compare, equal};
+pub use strict::strict_json;
 pub use units::{Duration, Size, Time, format_duration, format_size, parse_duration, parse_size, parse_time};
 
 /// A map in insertion order.

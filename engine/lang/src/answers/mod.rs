@@ -130,7 +130,7 @@ impl File<'_, '_, '_> {
             );
             return None;
         };
-        for (key, _) in entries.iter().filter(|(k, _)| ANSWERS_FILE.get(&k.value).is_none()) {
+        for (key, value) in entries.iter().filter(|(k, _)| ANSWERS_FILE.get(&k.value).is_none()) {
             if self.questions.has(&key.value) {
                 self.push(
                     Diagnostic::error(
@@ -141,7 +141,7 @@ impl File<'_, '_, '_> {
                     .help("write it below `answers:`"),
                 );
             } else {
-                self.reader.unknown_key(key, &ANSWERS_FILE, None);
+                self.reader.unknown_key(key, value, &ANSWERS_FILE, None);
             }
         }
         let get = |key: &str| root.get(key).filter(|n| !n.is_null());

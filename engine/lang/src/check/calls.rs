@@ -2,12 +2,12 @@
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
-use runbook_core::expr::{Arguments, CallableKind, Expr, ExprKind, ExprNode, FUNCTIONS, MapScope, find_callable};
+use runbook_core::expr::{Arguments, CallableKind, ExprKind, ExprNode, FUNCTIONS, find_callable};
+use runbook_core::forms;
 use runbook_core::suggest::nearest;
-use runbook_core::value::Value;
 
 use super::expr::Visit;
-use crate::decode::{regex_cause, regex_help};
+use crate::decode::lower_first;
 
 fn word(kind: CallableKind) -> &'static str {
     match kind {
@@ -45,6 +45,22 @@ fn other_word(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What to do without a filter that other template languages have.
+fn not_here(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "format" | "printf" | "sprintf" => "put the values into the text: `\"{{ a }} of {{ b }}\"`",
+        "safe" | "escape" | "e" | "forceescape" => "nothing is escaped here: leave it out",
+        "ternary" => "write `a if condition else b`",
+        "combine" | "merge" | "update" => "write the map with all its entries: `{a: 1, b: x.b}`",
+        "random" | "shuffle" | "uuid" => "expressions are pure: the same values give the same result",
+        "batch" | "slice" | "chunk" => "take a part by its places: `list[0:10]`",
+        "pprint" | "to_nice_json" | "to_yaml" | "to_nice_yaml" => "write `tojson(indent=2)`",
+        "mandatory" => "an undefined name is an error anyway: leave it out",
+        "quote_identifier" => "here it is `sql_ident`",
+        _ => return None,
+    })
+}
+
 impl Visit<'_, '_, '_> {
     fn callable(&mut self, kind: CallableKind, node: &ExprNode, name: &str, given: usize) -> bool {
         let Some(callable) = find_callable(kind, name) else {
@@ -59,8 +75,10 @@ impl Visit<'_, '_, '_> {
                 format!("it is a test: write `value is {name}`")
             } else if kind == CallableKind::Function && matches!(name, "lookup" | "query" | "env" | "file" | "include" | "pipe") {
                 "expressions look at nothing outside: read it with a module, and use its result".to_owned()
+            } else if let Some(instead) = not_here(name) {
+                instead.to_owned()
             } else {
-                format!("the {}s are {}", word(kind), names(kind).collect::<Vec<_>>().join(", "))
+                format!("`runbook help expressions` lists the {}s", word(kind))
             };
             let span = self.callable_span(node, name);
             self.checker
@@ -80,7 +98,9 @@ impl Visit<'_, '_, '_> {
         };
         let span = self.callable_span(node, name);
         let message = format!("the {} `{name}` takes {wanted}, found {given}", word(kind));
-        self.checker.out.push(Diagnostic::error(Code::UnknownFunction, span, message).help(callable.doc));
+        self.checker.out.push(
+            Diagnostic::error(Code::UnknownFunction, span, message).help(format!("`{name}`: {}", lower_first(callable.doc))),
+        );
         false
     }
 
@@ -156,28 +176,30 @@ impl Visit<'_, '_, '_> {
             );
             return;
         };
-        if let Err(error) = regex::Regex::new(text) {
-            let help = regex_help(text);
-            self.report(Code::BadRegex, node, format!("the pattern cannot be read: {}", regex_cause(&error)), Some(help));
+        if let Some(wrong) = forms::regex(text, forms::MAX_PATTERN) {
+            self.wrong_form(Code::BadRegex, node, text, wrong);
         }
     }
 
-    /// A literal JSONPath, tried on nothing.
+    /// A literal JSONPath.
     fn jsonpath(&mut self, args: &Arguments) {
         let Some(node) = args.positional.first() else { return };
-        if !matches!(&node.kind, ExprKind::Const(v) if v.as_str().is_some()) {
-            return;
+        let ExprKind::Const(value) = &node.kind else { return };
+        let Some(text) = value.as_str() else { return };
+        if let Some(wrong) = forms::json_path(text) {
+            self.wrong_form(Code::BadJsonPath, node, text, wrong);
         }
-        let empty = ExprNode { kind: ExprKind::Const(Value::map::<String>([])), range: node.range.clone() };
-        let root =
-            ExprNode { kind: ExprKind::Filter("jsonpath".into(), Box::new(empty), args.clone()), range: node.range.clone() };
-        let mut tried: Expr = self.expr.clone();
-        tried.root = root;
-        let scope = MapScope { map: std::sync::Arc::default(), now: jiff::Timestamp::UNIX_EPOCH };
-        if let Err(error) = tried.eval(&scope) {
-            let help = "RFC 9535: `$.items[*].name`, `$..port`, `$.items[?@.ok == true]`".to_owned();
-            let message = error.message.lines().next().unwrap_or("").to_owned();
-            self.report(Code::BadJsonPath, node, message, Some(help));
-        }
+    }
+
+    /// Reports a literal text that does not have the form it needs, at the bytes that it is about.
+    fn wrong_form(&mut self, code: Code, node: &ExprNode, text: &str, wrong: forms::Wrong) {
+        // Without escapes the literal is its text between quotes.
+        let written = self.expr.text.get(node.range.start as usize + 1..node.range.end as usize - 1);
+        let range = match wrong.range.filter(|_| written == Some(text)) {
+            Some(range) => node.range.start + 1 + range.start as u32..node.range.start + 1 + range.end as u32,
+            None => node.range.clone(),
+        };
+        let span = self.expr.span_of(&range);
+        self.checker.out.push(Diagnostic::error(code, span, wrong.message).help(wrong.help));
     }
 }

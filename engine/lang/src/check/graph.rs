@@ -84,8 +84,8 @@ pub(crate) fn report(cycle: &[(usize, Span)], name: &dyn Fn(usize) -> String, ve
     Some(diagnostic)
 }
 
-/// Reports playbooks that play each other in a circle.
-pub(crate) fn play_cycles(units: &IndexMap<String, Unit>, plays: &IndexMap<(String, String), String>, out: &mut Diagnostics) {
+/// Who plays whom, by the place in `units`.
+fn play_edges(units: &IndexMap<String, Unit>, plays: &IndexMap<(String, String), String>) -> Edges {
     let mut edges: Edges = vec![Vec::new(); units.len()];
     for (from, (full, unit)) in units.iter().enumerate() {
         for list in decode::walked(&unit.playbook) {
@@ -98,9 +98,61 @@ pub(crate) fn play_cycles(units: &IndexMap<String, Unit>, plays: &IndexMap<(Stri
             });
         }
     }
+    edges
+}
+
+/// Reports playbooks that play each other in a circle.
+pub(crate) fn play_cycles(units: &IndexMap<String, Unit>, plays: &IndexMap<(String, String), String>, out: &mut Diagnostics) {
     let name = |i: usize| units.get_index(i).map(|(n, _)| n.clone()).unwrap_or_default();
-    for cycle in cycles(&edges) {
+    for cycle in cycles(&play_edges(units, plays)) {
         out.extend(report(&cycle, &name, "plays", "a playbook that plays itself never ends: repeat with `for_each` or `retry`"));
+    }
+}
+
+/// How deep playbooks may play each other.
+const MAX_PLAYS: usize = 16;
+
+/// For each node the length of the longest way that begins there; `None` where that leads into a cycle.
+fn depths(edges: &Edges) -> Vec<Option<usize>> {
+    let mut depths: Vec<Option<usize>> = vec![None; edges.len()];
+    let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    let mut open: Vec<usize> = edges.iter().map(Vec::len).collect();
+    for (from, to) in edges.iter().enumerate() {
+        to.iter().for_each(|(t, _)| incoming[*t].push(from));
+    }
+    let mut todo: Vec<usize> = (0..edges.len()).filter(|i| open[*i] == 0).collect();
+    while let Some(at) = todo.pop() {
+        depths[at] = Some(edges[at].iter().filter_map(|(t, _)| depths[*t]).max().map_or(0, |d| d + 1));
+        for from in &incoming[at] {
+            open[*from] -= 1;
+            if open[*from] == 0 {
+                todo.push(*from);
+            }
+        }
+    }
+    depths
+}
+
+/// Reports playbooks that play each other deeper than allowed, once for each that is played by none such.
+pub(crate) fn play_depth(units: &IndexMap<String, Unit>, plays: &IndexMap<(String, String), String>, out: &mut Diagnostics) {
+    let edges = play_edges(units, plays);
+    let depths = depths(&edges);
+    let deep = |i: usize| depths[i].is_some_and(|d| d > MAX_PLAYS);
+    let played: std::collections::HashSet<usize> =
+        edges.iter().enumerate().filter(|(i, _)| deep(*i)).flat_map(|(_, to)| to.iter().map(|(t, _)| *t)).collect();
+    for start in (0..edges.len()).filter(|i| deep(*i) && !played.contains(i)) {
+        let (mut at, mut first, mut names) = (start, None, Vec::new());
+        while let Some((next, span)) = edges[at].iter().max_by_key(|(t, _)| depths[*t]) {
+            first.get_or_insert(*span);
+            names.extend(units.get_index(at).map(|(n, _)| n.as_str()));
+            at = *next;
+        }
+        names.extend(units.get_index(at).map(|(n, _)| n.as_str()));
+        let Some(span) = first else { continue };
+        let message = format!("playbooks play each other {} deep; {MAX_PLAYS} is the limit", names.len() - 1);
+        let shown: Vec<&str> = names.iter().copied().take(4).collect();
+        let help = format!("play them one after the other: {} → ... → {}", shown.join(" → "), names[names.len() - 1]);
+        out.push(Diagnostic::error(Code::TooDeep, span, message).help(help));
     }
 }
 
@@ -111,6 +163,15 @@ mod tests {
     fn found(edges: &[&[usize]]) -> Vec<Vec<usize>> {
         let edges: Edges = edges.iter().map(|e| e.iter().map(|t| (*t, Span::default())).collect()).collect();
         cycles(&edges).into_iter().map(|c| c.into_iter().map(|(n, _)| n).collect()).collect()
+    }
+
+    #[test]
+    fn ways_are_measured() {
+        let edges: Edges = [vec![1, 2], vec![2], vec![], vec![4], vec![3], vec![4]]
+            .into_iter()
+            .map(|to: Vec<usize>| to.into_iter().map(|t| (t, Span::default())).collect())
+            .collect();
+        assert_eq!(depths(&edges), [Some(2), Some(1), Some(0), None, None, None]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use runbook_core::model::Unit;
 use runbook_core::module::Registry;
 
 pub(crate) use effects::effect;
-pub(crate) use graph::play_cycles;
+pub(crate) use graph::{play_cycles, play_depth};
 pub(crate) use playbook::playbook;
 pub(crate) use system::system;
 pub(crate) use test::test;

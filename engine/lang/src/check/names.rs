@@ -94,6 +94,12 @@ impl<'a> Checker<'a, '_> {
             wrong.also = Some((later.span, "defined here".to_owned()));
             return wrong;
         }
+        if let Some(set) = self.scope.set_somewhere(name) {
+            let help = "a variable lasts from its `set` to the end of the block, loop item or `parallel` child around it";
+            let mut wrong = Wrong::undefined(message, help);
+            wrong.also = Some((set, "set here".to_owned()));
+            return wrong;
+        }
         if let Some(near) = nearest(name, names.iter().copied()) {
             return Wrong::undefined(message, format!("did you mean `{near}`?"));
         }

@@ -1,13 +1,15 @@
 //! A whole playbook, in the order in which its parts are evaluated.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics};
-use runbook_core::expr::Template;
-use runbook_core::model::{Contents, Lock, Permission, Unit};
+use runbook_core::expr::{ExprKind, Template};
+use runbook_core::model::{Arg, Contents, Lock, Permission, Unit};
+use runbook_core::span::Spanned;
 
 use super::expr::Checker;
+use super::graph::{self, Edges};
 use super::scope::Scope;
 use super::steps::Duty;
 use super::ty::{Fixed, Ty};
@@ -59,10 +61,7 @@ impl<'a> Checker<'a, '_> {
             self.maybe(param.max.as_ref());
         }
         self.scope.params = None;
-        for (name, arg) in &playbook.vars {
-            self.arg(arg);
-            self.scope.add(&name.value, Ty::Written(arg));
-        }
+        self.vars(&playbook.vars);
         if let Lock::Named { name, .. } = &playbook.lock {
             self.template(name);
         }
@@ -73,6 +72,35 @@ impl<'a> Checker<'a, '_> {
         }
         if let Some(on) = &playbook.on {
             self.template(on);
+        }
+    }
+
+    /// Variables, each with those before it in scope.
+    pub(crate) fn vars(&mut self, vars: &'a [(Spanned<String>, Arg)]) {
+        // A circle is told as such, not as variables that come later.
+        let place: HashMap<&str, usize> = vars.iter().enumerate().map(|(i, (n, _))| (n.value.as_str(), i)).collect();
+        let mut edges: Edges = vec![Vec::new(); vars.len()];
+        for (from, (_, arg)) in vars.iter().enumerate() {
+            for expr in arg.exprs() {
+                expr.walk(&mut |node| {
+                    if let ExprKind::Var(name) = &node.kind
+                        && let Some(to) = place.get(name.as_str())
+                    {
+                        edges[from].push((*to, expr.span_of(&node.range)));
+                    }
+                });
+            }
+        }
+        let name = |i: usize| vars[i].0.value.clone();
+        for cycle in graph::cycles(&edges) {
+            self.out.extend(graph::report(&cycle, &name, "uses", "give one of them a value of its own"));
+            for (i, _) in cycle {
+                self.scope.add(&vars[i].0.value, Ty::Any);
+            }
+        }
+        for (name, arg) in vars {
+            self.arg(arg);
+            self.scope.add(&name.value, Ty::Written(arg));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexSet;
-use runbook_core::model::{Contents, Playbook, Step, System, TreeNode};
+use runbook_core::model::{Body, Contents, Playbook, Step, System, TreeNode};
 use runbook_core::span::Span;
 
 use super::ty::Ty;
@@ -71,6 +71,8 @@ pub(crate) struct Scope<'a> {
     locals: Vec<Local<'a>>,
     /// How often each local name is there, for a quick no.
     local_names: HashMap<&'a str, Vec<usize>>,
+    /// Where each variable is first set by a step.
+    sets: HashMap<&'a str, Span>,
     /// Every step with an id.
     pub(crate) ids: HashMap<&'a str, Known<'a>>,
     /// The loop that a step with an id lies in, the outermost one.
@@ -111,11 +113,16 @@ pub(crate) enum Reach {
 impl<'a> Scope<'a> {
     /// The scope of a playbook before anything has run.
     pub(crate) fn new(playbook: Option<&'a Playbook>, system: &'a System, lists: &[&'a [Step]]) -> Self {
-        let mut ids = HashMap::new();
+        let (mut ids, mut sets) = (HashMap::new(), HashMap::new());
         for list in lists {
             walk::each_step(list, &mut |step| {
                 if let Some(id) = &step.id {
                     ids.entry(id.value.as_str()).or_insert(Known { what: What::Step(step), span: id.span });
+                }
+                if let Body::Set(vars) = &step.body {
+                    for (name, _) in vars {
+                        sets.entry(name.value.as_str()).or_insert(name.span);
+                    }
                 }
             });
         }
@@ -144,6 +151,7 @@ impl<'a> Scope<'a> {
             system,
             locals: Vec::new(),
             local_names: HashMap::new(),
+            sets,
             ids,
             ran: HashSet::new(),
             parallels: Vec::new(),
@@ -185,6 +193,11 @@ impl<'a> Scope<'a> {
     /// The local names.
     pub(crate) fn local_names(&self) -> impl Iterator<Item = &'a str> {
         self.locals.iter().map(|l| l.name)
+    }
+
+    /// Where a variable is set anywhere in the playbook.
+    pub(crate) fn set_somewhere(&self, name: &str) -> Option<Span> {
+        self.sets.get(name).copied()
     }
 
     /// Notes that a step has run; those inside it are noted as they are walked.

@@ -14,10 +14,7 @@ use super::{Lost, Project};
 pub(crate) fn system<'a>(project: &'a Project<'a>, system: &'a System, lost: &'a Lost, out: &mut Diagnostics) {
     let scope = Scope::new(None, system, &[]);
     let mut checker = Checker { project, unit: "", scope, lost, out, used_params: None, used_ids: None };
-    for (name, arg) in &system.vars {
-        checker.arg(arg);
-        checker.scope.add(&name.value, Ty::Written(arg));
-    }
+    checker.vars(&system.vars);
     for (_, arg) in &system.thresholds {
         checker.arg(arg);
     }

@@ -74,11 +74,18 @@ impl Reader<'_> {
         match node.as_scalar().map(|s| &s.value) {
             Some(ScalarValue::Int(i)) if (min..=max).contains(i) => Some(Arg::literal(Value::Int(*i), node.span)),
             Some(ScalarValue::Int(i)) => {
-                self.out.push(Diagnostic::error(
-                    Code::OutOfRange,
-                    node.span,
-                    format!("`{key}` is a number from {min} to {max}, found `{i}`"),
-                ));
+                self.out.push(
+                    Diagnostic::error(
+                        Code::OutOfRange,
+                        node.span,
+                        format!("`{key}` is a number from {min} to {max}, found `{i}`"),
+                    )
+                    .help(format!(
+                        "the {} is {}",
+                        if *i < min { "least" } else { "most" },
+                        if *i < min { min } else { max }
+                    )),
+                );
                 None
             }
             _ => {
@@ -103,11 +110,18 @@ impl Reader<'_> {
             }
         };
         if n < min || n > max {
-            self.out.push(Diagnostic::error(
-                Code::OutOfRange,
-                node.span,
-                format!("`{key}` is a number from {min} to {max}, found `{value}`"),
-            ));
+            self.out.push(
+                Diagnostic::error(
+                    Code::OutOfRange,
+                    node.span,
+                    format!("`{key}` is a number from {min} to {max}, found `{value}`"),
+                )
+                .help(format!(
+                    "the {} is {}",
+                    if n < min { "least" } else { "most" },
+                    if n < min { min } else { max }
+                )),
+            );
             return None;
         }
         Some(Arg::literal(value, node.span))
@@ -163,7 +177,8 @@ impl Reader<'_> {
                             arg.span,
                             format!("the limits are of different kinds: {} and {}", e.left, e.right),
                         )
-                        .also(pair[0].0.span, format!("this is {}", e.left)),
+                        .also(pair[0].0.span, format!("this is {}", e.left))
+                        .help("write all limits with one unit"),
                     );
                     return;
                 }

@@ -45,9 +45,10 @@ impl Reader<'_> {
     }
 
     pub(crate) fn play_name(&mut self, node: &Node) -> Option<Spanned<String>> {
-        if node.as_map().is_some() {
+        if node.as_scalar().is_none() {
+            let message = format!("`play` takes a playbook's name, found {}", node.describe());
             self.out.push(
-                Diagnostic::error(Code::WrongType, node.span, "`play` takes a playbook's name, found a map")
+                Diagnostic::error(Code::WrongType, node.span, message)
                     .help("write `play: NAME`, with the parameters under `with:` beside it"),
             );
             return None;
@@ -111,7 +112,7 @@ impl Reader<'_> {
                         until.span,
                         format!("`until` takes a time such as `2026-02-15T14:23:45Z`, found {text:?}"),
                     )
-                    .help("a time carries its zone: `Z`, or an offset such as `+01:00`"),
+                    .help(runbook_core::forms::TIME),
                 );
                 return None;
             };

@@ -3,13 +3,14 @@
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::model::{Arg, ArgKind, ModuleCall, PathPart};
-use runbook_core::module::{Entry, SchemaError, validate};
+use runbook_core::module::{Entry, Fault, SchemaError, validate};
 use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::{Span, Spanned};
 use runbook_core::value::Value;
 
 use super::Reader;
-use crate::keys::STEP;
+use super::reader::inside;
+use crate::keys::{self, STEP};
 
 /// The module whose text is shell text, and the argument that holds it.
 const SHELL: (&str, &str) = ("shell", "script");
@@ -24,7 +25,10 @@ impl Reader<'_> {
         }
         // A template that cannot be read has been reported; what follows from it is not worth a word.
         if self.out.len() == before || !matches!(args.kind, ArgKind::Value(_)) {
-            self.validate(entry, key, &args);
+            self.validate(entry, key, node, &args);
+        }
+        if self.out.len() == before {
+            self.together(entry, key, &args);
         }
         if !matches!(args.kind, ArgKind::Map(_)) {
             args.kind = ArgKind::Map(Vec::new());
@@ -76,9 +80,16 @@ impl Reader<'_> {
         }
     }
 
-    fn validate(&mut self, entry: &Entry, key: &Spanned<String>, args: &Arg) {
+    fn validate(&mut self, entry: &Entry, key: &Spanned<String>, node: &Node, args: &Arg) {
         for error in validate(&entry.args_schema, &args.skeleton()) {
-            let span = place(args, &error, key.span);
+            let mut span = place(args, &error, key.span);
+            // Some bytes of a text are pointed at alone.
+            if let Some(range) = &error.range
+                && let Some(found) = written(node, &error.path, entry)
+                && let Some(scalar) = found.as_scalar()
+            {
+                span = inside(found, &scalar.map, &(range.start as u32..range.end as u32));
+            }
             let name = match error.path.last() {
                 Some(PathPart::Key(name)) if error.at_key => Some(name.as_str()),
                 _ => None,
@@ -86,23 +97,93 @@ impl Reader<'_> {
             let message = match (&error.path[..], error.at_key) {
                 ([], _) => format!("`{}`: {}", entry.name, error.message),
                 (_, true) => format!("{} of `{}`", error.message, entry.name),
-                ([.., last], false) => match last {
-                    PathPart::Key(name) => format!("`{name}` of `{}`: {}", entry.name, error.message),
-                    PathPart::Index(i) => format!("item {} of `{}`: {}", i + 1, entry.name, error.message),
-                },
+                ([.., PathPart::Key(list), PathPart::Index(i)], false) => {
+                    format!("item {} of `{list}` of `{}`: {}", i + 1, entry.name, error.message)
+                }
+                ([.., PathPart::Key(name)], false) => format!("`{name}` of `{}`: {}", entry.name, error.message),
+                ([.., PathPart::Index(i)], false) => format!("item {} of `{}`: {}", i + 1, entry.name, error.message),
             };
-            let mut help = error.help;
-            if error.path.len() == 1
-                && let Some(name) = name
-                && STEP.get(name).is_some()
-            {
-                help = Some(format!("`{name}` belongs to the step: write it beside `{}:`", entry.name));
+            let mut help = error.help.clone().or_else(|| about(entry, &error.path));
+            if let ([_], Some(name)) = (&error.path[..], name) {
+                if let Some(alias) = keys::find_argument(&entry.name, name) {
+                    help = Some(alias.to_owned());
+                } else if STEP.get(name).is_some() {
+                    help = Some(format!("`{name}` belongs to the step: write it beside `{}:`", entry.name));
+                }
             }
-            let mut diagnostic = Diagnostic::error(error.code, span, message);
-            diagnostic.help = help;
-            self.out.push(diagnostic);
+            let help = help.unwrap_or_else(|| format!("`runbook modules {}` shows what it takes", entry.name));
+            self.out.push(Diagnostic::error(error.code, span, message).help(help));
         }
     }
+
+    /// Reports what no schema can say: arguments that exclude each other, a header that cannot be sent. Templates are left out; what is
+    /// said about an argument that holds one, or that may be missing because of one, is not known yet.
+    fn together(&mut self, entry: &Entry, key: &Spanned<String>, args: &Arg) {
+        let ArgKind::Map(entries) = &args.kind else { return };
+        let required = |name: &str| entry.args_schema["required"].as_array().is_some_and(|r| r.iter().any(|k| k == name));
+        let mut known = serde_json::Map::new();
+        let mut templates = false;
+        for (name, arg) in entries {
+            let value = arg.skeleton().reveal().ok();
+            templates |= value.is_none();
+            match value {
+                Some(value) => drop(known.insert(name.value.clone(), value)),
+                None if required(&name.value) => drop(known.insert(name.value.clone(), "x".into())),
+                None => {}
+            }
+        }
+        let Err(Fault::Invalid { message, argument }) = entry.check(&known.into()) else { return };
+        let found = argument.as_deref().and_then(|a| args.get(a));
+        if templates && !found.is_some_and(Arg::is_literal) {
+            return;
+        }
+        let path: Vec<PathPart> = argument.iter().map(|a| PathPart::Key(a.clone())).collect();
+        // What a module advises stands behind the cause.
+        let advice = ["write ", "use ", "to ", "say ", "give "];
+        let (message, help) = match message.rsplit_once("; ").filter(|(_, tail)| advice.iter().any(|a| tail.starts_with(a))) {
+            Some((cause, advice)) => (cause.to_owned(), advice.to_owned()),
+            None => {
+                (message, about(entry, &path).unwrap_or_else(|| format!("`runbook modules {}` shows what it takes", entry.name)))
+            }
+        };
+        let format = argument.as_deref().and_then(|a| entry.args_schema["properties"][a]["format"].as_str());
+        let code = if format == Some("uri") { Code::BadUrl } else { Code::BadArgument };
+        let message = match &argument {
+            Some(argument) => format!("`{argument}` of `{}`: {message}", entry.name),
+            None => format!("`{}`: {message}", entry.name),
+        };
+        let span = found.map_or(key.span, |arg| match &arg.kind {
+            ArgKind::Map(entries) => entries.first().map_or(arg.span, |(k, _)| k.span),
+            _ => arg.span,
+        });
+        self.out.push(Diagnostic::error(code, span, message).help(help));
+    }
+}
+
+/// The node in which an argument is written.
+fn written<'n>(node: &'n Node, path: &[PathPart], entry: &Entry) -> Option<&'n Node> {
+    let mut path = path;
+    if node.as_map().is_none() {
+        let (first, rest) = path.split_first()?;
+        if !matches!(first, PathPart::Key(k) if entry.main.as_deref() == Some(k)) {
+            return None;
+        }
+        path = rest;
+    }
+    path.iter().try_fold(node, |at, part| match part {
+        PathPart::Key(key) => at.get(key),
+        PathPart::Index(i) => at.as_list()?.get(*i),
+    })
+}
+
+/// What the module says about the argument at a path, for a help line.
+fn about(entry: &Entry, path: &[PathPart]) -> Option<String> {
+    let PathPart::Key(name) = path.first()? else { return None };
+    let text = entry.args_schema["properties"][name.as_str()]["description"].as_str()?;
+    // Headings of the documentation are of several lines; the first sentence is enough here.
+    let text = text.split("\n\n").next()?.replace('\n', " ");
+    let first = text.split(". ").next()?;
+    Some(format!("`{name}`: {}", super::fields::lower_first(first)))
 }
 
 /// The place that a schema error is about; the module's key if it is about the arguments as a whole.

@@ -7,18 +7,34 @@ use runbook_core::span::{Span, Spanned};
 use runbook_core::suggest::nearest;
 
 use super::Reader;
-use crate::keys::{self, Table, Where};
+use crate::keys::{self, Shape, Table, Where};
 
 /// A map's entries.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Fields<'n> {
     /// The map.
     pub(crate) node: &'n Node,
     /// Its entries.
     pub(crate) entries: &'n [(Spanned<String>, Node)],
+    /// Legal keys with the entries that are meant as such, but are written otherwise. They have been reported; what is inside them is
+    /// still looked at, so that all mistakes of a file are told at once.
+    meant: Vec<(&'static str, usize)>,
 }
 
 impl<'n> Fields<'n> {
+    /// The entries of a map.
+    pub(crate) fn new(node: &'n Node) -> Self {
+        Fields { node, entries: node.as_map().unwrap_or(&[]), meant: Vec::new() }
+    }
+
+    /// Takes the entry with this key for one that is legal, unless that is there too.
+    pub(crate) fn mean(&mut self, written: &Spanned<String>, legal: &'static str) {
+        let at = self.entries.iter().position(|(k, _)| k.span == written.span);
+        if let Some(at) = at.filter(|_| self.entry(legal).is_none()) {
+            self.meant.push((legal, at));
+        }
+    }
+
     /// The value of a key; nothing (`key:`) counts as left out.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         self.entry(name).map(|(_, v)| v).filter(|v| !v.is_null())
@@ -26,6 +42,14 @@ impl<'n> Fields<'n> {
 
     /// Key and value, even if the value is nothing.
     pub(crate) fn entry(&self, name: &str) -> Option<(&'n Spanned<String>, &'n Node)> {
+        self.exact(name).or_else(|| {
+            let (_, at) = self.meant.iter().find(|(legal, _)| *legal == name)?;
+            self.entries.get(*at).map(|(k, v)| (k, v))
+        })
+    }
+
+    /// Key and value of a key that is written as it should be.
+    pub(crate) fn exact(&self, name: &str) -> Option<(&'n Spanned<String>, &'n Node)> {
         self.entries.iter().find(|(k, _)| k.value == name).map(|(k, v)| (k, v))
     }
 
@@ -61,10 +85,13 @@ impl Reader<'_> {
             );
             return None;
         };
-        let fields = Fields { node, entries };
-        for (key, _) in entries {
-            if table.get(&key.value).is_none() {
-                self.unknown_key(key, table, at);
+        let at = at.or_else(|| Where::of(table));
+        let mut fields = Fields::new(node);
+        for (key, value) in entries {
+            if table.get(&key.value).is_none()
+                && let Some(legal) = self.unknown_key(key, value, table, at)
+            {
+                fields.mean(key, legal);
             }
         }
         for key in table.keys.iter().filter(|k| k.required) {
@@ -87,29 +114,62 @@ impl Reader<'_> {
         Some(fields)
     }
 
-    /// Reports a key that is not in the table: another tool's word, a key of another place, or a slip.
-    pub(crate) fn unknown_key(&mut self, key: &Spanned<String>, table: &Table, at: Option<Where>) {
+    /// Reports a key that is not in the table: another tool's word, a key of another place, or a slip. Gives the key that is meant, if its
+    /// value can be read as that key's.
+    pub(crate) fn unknown_key(
+        &mut self,
+        key: &Spanned<String>,
+        value: &Node,
+        table: &Table,
+        at: Option<Where>,
+    ) -> Option<&'static str> {
         let unknown = |help: String| {
             Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{}` in {}", key.value, table.name)).help(help)
         };
+        let at = at.or_else(|| Where::of(table));
         if let Some(alias) = at.and_then(|at| keys::find_alias(at, &key.value)) {
-            self.out.push(unknown(alias.help.to_owned()));
-            return;
+            self.out.push(unknown(alias.say(plain(value))));
+            return alias.key.filter(|k| table.get(k).is_some_and(|k| fits(&k.shape, value)));
         }
+        let near = nearest(&key.value, table.names());
         let elsewhere: Vec<&str> = unique(keys::tables_beside(table, &key.value).map(|t| t.name));
         if !elsewhere.is_empty() {
             self.out.push(
                 Diagnostic::error(Code::NotAllowedHere, key.span, format!("`{}` means nothing in {}", key.value, table.name))
                     .help(format!("it belongs to {}", elsewhere.join(" or to "))),
             );
-            return;
+            return None;
         }
-        let help = match nearest(&key.value, table.names()) {
+        self.out.push(unknown(match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("allowed here: {}", table.names().collect::<Vec<_>>().join(", ")),
-        };
-        self.out.push(unknown(help));
+        }));
+        table.keys.iter().map(|k| k.name).find(|n| near == Some(n))
     }
+}
+
+/// Whether a value has the form of a key's value, so that reading it as such says something.
+pub(crate) fn fits(shape: &Shape, value: &Node) -> bool {
+    let (map, list) = (value.as_map().is_some(), value.as_list().is_some());
+    match shape {
+        Shape::Text
+        | Shape::Template
+        | Shape::Expr
+        | Shape::Bool
+        | Shape::Int
+        | Shape::Number
+        | Shape::Duration
+        | Shape::Word(_) => !map && !list && !value.is_null(),
+        Shape::Exprs => !map,
+        Shape::Texts | Shape::Steps | Shape::Checks | Shape::ListOf(_) => list,
+        Shape::Templates | Shape::Table(_) | Shape::MapOf(_) => map,
+        _ => true,
+    }
+}
+
+/// The text of a scalar, for repeating it in a help line.
+pub(crate) fn plain(node: &Node) -> Option<&str> {
+    node.as_scalar().map(|s| s.text.as_str())
 }
 
 /// Names in backticks.

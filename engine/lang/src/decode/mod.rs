@@ -15,10 +15,9 @@ mod test_file;
 mod timing;
 mod triage;
 
-pub(crate) use fields::Fields;
+pub(crate) use fields::{Fields, lower_first};
 pub(crate) use names::{LOCAL, ROOTS, WORDS};
-pub(crate) use param::{regex_cause, regex_help};
 pub(crate) use playbook::{Identity, lists, playbook, plays, walked};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, inside};
 pub(crate) use system::system;
 pub(crate) use test_file::{Played, answers, test_file, tested};

@@ -2,6 +2,7 @@
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
+use runbook_core::forms;
 use runbook_core::inputs;
 use runbook_core::model::{ArgKind, EnvName, Param, ParamType};
 use runbook_core::node::{Node, NodeKind, ScalarValue};
@@ -9,13 +10,9 @@ use runbook_core::span::Spanned;
 use runbook_core::value::Value;
 
 use super::Reader;
-use super::fields::lower_first;
 use super::names::Naming;
 use super::reader::has_template;
 use crate::keys::PARAM;
-
-/// The size up to which a pattern may be compiled.
-const MAX_PATTERN: usize = 1 << 20;
 
 impl Reader<'_> {
     /// `params`.
@@ -65,7 +62,7 @@ impl Reader<'_> {
         let required = fields.get("required").and_then(|n| self.bool(n, "required")).unwrap_or_default();
         let mut arg = |key: &str| fields.get(key).map(|n| self.arg(n));
         let (default, choices, min, max) = (arg("default"), arg("choices"), arg("min"), arg("max"));
-        let pattern = fields.get("pattern").and_then(|n| self.pattern(n));
+        let pattern = fields.get("pattern").and_then(|n| self.pattern(n, "pattern"));
         let help = self.plain_text(fields.get("help"), "help");
         let ask = self.plain_text(fields.get("ask"), "ask");
         if required && let Some((key, _)) = fields.entry("default").filter(|(_, v)| !v.is_null()) {
@@ -91,10 +88,14 @@ impl Reader<'_> {
         {
             self.wrong(node, "choices", "a list such as `[a, b]`");
         }
-        if ty == ParamType::Secret && default.as_ref().is_some_and(|d| matches!(d.kind, ArgKind::Value(Value::Str(_)))) {
+        let written = default.as_ref().filter(|d| matches!(&d.kind, ArgKind::Value(v) if !v.is_null() && !v.is_unknown()));
+        if ty == ParamType::Secret
+            && let Some(written) = written
+        {
+            self.hidden.push(written.span);
             self.out.push(
                 Diagnostic::error(
-                    Code::Conflict,
+                    Code::SecretDefault,
                     fields.key_span("default"),
                     format!("the secret `{}` has its value written in the file", name.value),
                 )
@@ -135,17 +136,11 @@ impl Reader<'_> {
     }
 
     /// A regular expression.
-    pub(crate) fn pattern(&mut self, node: &Node) -> Option<Spanned<String>> {
-        let pattern = self.text(node, "pattern")?;
-        match regex::RegexBuilder::new(&pattern.value).size_limit(MAX_PATTERN).build() {
-            Ok(_) => Some(pattern),
-            Err(error) => {
-                let message = format!("the pattern cannot be read: {}", regex_cause(&error));
-                let diagnostic = Diagnostic::error(Code::BadRegex, node.span, message);
-                self.out.push(diagnostic.help(regex_help(&pattern.value)));
-                None
-            }
-        }
+    pub(crate) fn pattern(&mut self, node: &Node, key: &str) -> Option<Spanned<String>> {
+        let pattern = self.text(node, key)?;
+        let Some(wrong) = forms::regex(&pattern.value, forms::MAX_PATTERN) else { return Some(pattern) };
+        self.wrong_form(Code::BadRegex, node, wrong);
+        None
     }
 
     /// Reports literal defaults and limits that are not of the parameter's type.
@@ -183,7 +178,8 @@ impl Reader<'_> {
         {
             self.out.push(
                 Diagnostic::error(Code::Conflict, *span, format!("`max` ({max}) is less than `min` ({min})"))
-                    .also(*at, "the least value"),
+                    .also(*at, "the least value")
+                    .help("give the smaller one as `min`"),
             );
             return;
         }
@@ -242,7 +238,8 @@ impl Reader<'_> {
         if let Some(first) = out.iter().find(|e| e.name.value == name.value) {
             self.out.push(
                 Diagnostic::error(Code::DuplicateKey, name.span, format!("the variable `{}` is listed twice", name.value))
-                    .also(first.name.span, "first listed here"),
+                    .also(first.name.span, "first listed here")
+                    .help("list it once"),
             );
             return;
         }
@@ -267,28 +264,5 @@ impl Reader<'_> {
             _ => false,
         };
         out.push(EnvName { name: name.clone(), plain });
-    }
-}
-
-/// The cause of a regular expression's error in one line.
-pub(crate) fn regex_cause(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or("").trim();
-            lower_first(last.strip_prefix("error: ").unwrap_or(last))
-        }
-    }
-}
-
-/// What to do about a regular expression that cannot be read.
-pub(crate) fn regex_help(pattern: &str) -> String {
-    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| pattern.contains(look)) {
-        "look-around is not part of this dialect: match more, and take a group".to_owned()
-    } else if pattern.contains("\\1") {
-        "back-references are not part of this dialect".to_owned()
-    } else {
-        "a character that stands for itself is written with a backslash: `\\(`, `\\.`".to_owned()
     }
 }

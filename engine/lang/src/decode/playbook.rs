@@ -41,7 +41,7 @@ pub(crate) fn playbook(reader: &mut Reader<'_>, node: &Node, identity: Identity)
     let fields = reader.fields(node, &PLAYBOOK, Some(Where::Playbook))?;
     if let Some((key, _)) = fields.entries.first()
         && key.value != "playbook"
-        && fields.get("playbook").is_some()
+        && fields.exact("playbook").is_some_and(|(_, v)| !v.is_null())
     {
         reader.out.push(
             Diagnostic::error(Code::NotAllowedHere, fields.key_span("playbook"), "`playbook` comes first")
@@ -159,8 +159,11 @@ impl Reader<'_> {
 
     /// The one of `steps`, `triage` and `checks`.
     fn contents(&mut self, fields: &Fields<'_>) -> Option<Contents> {
-        let given: Vec<_> = ["steps", "triage", "checks"].into_iter().filter_map(|k| fields.entry(k)).collect();
-        if let [(first, _), (second, _), ..] = given.as_slice() {
+        let given: Vec<_> = ["steps", "triage", "checks"]
+            .into_iter()
+            .filter_map(|word| fields.entry(word).map(|(key, node)| (word, key, node)))
+            .collect();
+        if let [(_, first, _), (_, second, _), ..] = given.as_slice() {
             self.out.push(
                 Diagnostic::error(Code::OneOf, second.span, format!("a playbook with `{}` and `{}`", first.value, second.value))
                     .also(first.span, "the first one")
@@ -168,8 +171,8 @@ impl Reader<'_> {
             );
         }
         let mut contents = None;
-        for (key, node) in &given {
-            let one = match key.value.as_str() {
+        for (word, _, node) in &given {
+            let one = match *word {
                 "steps" => Contents::Steps(self.steps(node, "steps", Ground::default())),
                 "checks" => Contents::Checks(self.checks(node, "checks", Ground::CHECKLIST)),
                 _ => Contents::Triage(self.triage(node)),

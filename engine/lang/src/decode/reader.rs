@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics};
 use runbook_core::expr::{Expr, SyntaxError, Template};
+use runbook_core::forms;
 use runbook_core::model::Link;
 use runbook_core::module::Registry;
 use runbook_core::node::{Node, NodeKind, Scalar, ScalarValue};
@@ -25,12 +26,14 @@ pub(crate) struct Reader<'a> {
     pub(crate) out: &'a mut Diagnostics,
     /// Names whose declaration had to be left out, so that nothing more is said about them.
     pub(crate) lost: HashSet<String>,
+    /// Places of secrets that are written in the file: they are not echoed.
+    pub(crate) hidden: Vec<Span>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that has not read anything.
     pub(crate) fn new(registry: &'a Registry, out: &'a mut Diagnostics) -> Self {
-        Reader { registry, out, lost: HashSet::new() }
+        Reader { registry, out, lost: HashSet::new(), hidden: Vec::new() }
     }
 
     /// Remembers the names that a part of a tree declares, because that part is left out.
@@ -63,7 +66,7 @@ pub(crate) fn has_template(text: &str) -> bool {
 }
 
 /// The place of a range of a scalar's decoded text.
-fn inside(node: &Node, map: &TextMap, range: &std::ops::Range<u32>) -> Span {
+pub(crate) fn inside(node: &Node, map: &TextMap, range: &std::ops::Range<u32>) -> Span {
     let start = map.source_offset(range.start);
     let end = if range.end > range.start { map.source_offset(range.end - 1) + 1 } else { start };
     Span::new(node.span.source, start as usize, end as usize)
@@ -78,7 +81,7 @@ fn mismatch(node: &Node, key: &str, wanted: &str) -> Diagnostic {
         _ => node.describe().to_owned(),
     };
     let diagnostic = Diagnostic::error(Code::WrongType, node.span, format!("`{key}` takes {wanted}, found {found}"));
-    let Some(s) = node.as_scalar() else { return diagnostic };
+    let Some(s) = node.as_scalar() else { return diagnostic.help(instead(key, wanted)) };
     if wanted.starts_with("text") && s.value != ScalarValue::Null {
         return diagnostic.help(format!("put it in quotes: \"{}\"", s.text));
     }
@@ -87,7 +90,21 @@ fn mismatch(node: &Node, key: &str, wanted: &str) -> Diagnostic {
         let meant = matches!(word.as_str(), "yes" | "on" | "true");
         return diagnostic.help(format!("write `{meant}`, without quotes"));
     }
-    diagnostic
+    let number = s.text.parse::<f64>().is_ok() && s.quoted;
+    if number && (wanted.starts_with("a number") || wanted.starts_with("a whole number")) {
+        return diagnostic.help(format!("write `{}`, without quotes", s.text));
+    }
+    diagnostic.help(instead(key, wanted))
+}
+
+/// What to write, for a help line: the example that `wanted` gives, or the kind alone.
+fn instead(key: &str, wanted: &str) -> String {
+    match wanted.split_once("such as `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((example, _)) if example.starts_with("- ") => "begin each item with `- `".to_owned(),
+        Some((example, _)) => format!("write `{key}: {example}`"),
+        None if wanted.starts_with("text") => format!("write `{key}: SOME TEXT`"),
+        None => format!("give `{key}` {wanted}"),
+    }
 }
 
 impl Reader<'_> {
@@ -100,10 +117,15 @@ impl Reader<'_> {
     pub(crate) fn text(&mut self, node: &Node, key: &str) -> Option<Spanned<String>> {
         let scalar = self.string(node, key)?;
         if scalar.text.trim().is_empty() {
-            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")));
+            self.empty(node, key);
             return None;
         }
         Some(Spanned::new(scalar.text.trim_end().to_owned(), node.span))
+    }
+
+    fn empty(&mut self, node: &Node, key: &str) {
+        let diagnostic = Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty"));
+        self.out.push(diagnostic.help("give it a text, or leave the key out"));
     }
 
     /// Text as it is, without its place.
@@ -146,9 +168,11 @@ impl Reader<'_> {
         let all = list(words.iter().map(|(w, _)| *w));
         let wanted = if words.len() == 1 { all } else { format!("one of {all}") };
         let mut diagnostic = Diagnostic::error(Code::BadChoice, node.span, format!("`{key}` is {wanted}, found {text:?}"));
-        if let Some(near) = nearest(text, words.iter().map(|(w, _)| *w)) {
-            diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
-        }
+        diagnostic = diagnostic.help(match nearest(text, words.iter().map(|(w, _)| *w)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if words.len() == 1 => format!("write `{key}: {}`, or leave it out", words[0].0),
+            None => "write one of these words".to_owned(),
+        });
         self.out.push(diagnostic);
         None
     }
@@ -191,11 +215,26 @@ impl Reader<'_> {
             let Some(fields) = self.fields(item, &LINK, None) else { continue };
             let title = self.plain_text(fields.get("title"), "title");
             let url = self.plain_text(fields.get("url"), "url");
+            if let (Some(node), Some(text)) = (fields.get("url"), &url)
+                && !has_template(text)
+                && let Some(wrong) = forms::link(text)
+            {
+                self.wrong_form(Code::BadUrl, node, wrong);
+            }
             if let (Some(title), Some(url)) = (title, url) {
                 links.push(Link { title, url });
             }
         }
         links
+    }
+
+    /// Reports a text that does not have the form it needs, at the bytes that it is about.
+    pub(crate) fn wrong_form(&mut self, code: Code, node: &Node, wrong: forms::Wrong) {
+        let span = match (&wrong.range, node.as_scalar()) {
+            (Some(range), Some(scalar)) => inside(node, &scalar.map, &(range.start as u32..range.end as u32)),
+            _ => node.span,
+        };
+        self.out.push(Diagnostic::error(code, span, wrong.message).help(wrong.help));
     }
 
     /// A duration that holds no template.
@@ -238,7 +277,7 @@ impl Reader<'_> {
     pub(crate) fn template(&mut self, node: &Node, key: &str) -> Option<Template> {
         let scalar = self.string(node, key)?;
         if scalar.text.trim().is_empty() {
-            self.out.push(Diagnostic::error(Code::WrongType, node.span, format!("`{key}` is empty")));
+            self.empty(node, key);
             return None;
         }
         self.template_of(node, scalar)
@@ -266,8 +305,15 @@ impl Reader<'_> {
     }
 
     fn syntax(&mut self, node: &Node, map: &TextMap, code: Code, error: SyntaxError) {
+        let long = error.message.contains("bytes long") || error.message.contains("too deeply");
         let mut diagnostic = Diagnostic::error(code, inside(node, map, &error.range), error.message);
-        diagnostic.help = error.help;
+        diagnostic.help = Some(error.help.unwrap_or_else(|| {
+            if long {
+                "give its parts names under `vars` or `set`".to_owned()
+            } else {
+                "an expression is written like `status == 200 and json.ok`, a text in it in quotes".to_owned()
+            }
+        }));
         self.out.push(diagnostic);
     }
 

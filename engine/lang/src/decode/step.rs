@@ -6,10 +6,10 @@ use runbook_core::expr::Template;
 use runbook_core::model::{Body, Step, StepSeverity};
 use runbook_core::module::{Effect, Entry, Kind};
 use runbook_core::node::Node;
-use runbook_core::span::{Span, Spanned};
+use runbook_core::span::Spanned;
 use runbook_core::suggest::nearest;
 
-use super::fields::head;
+use super::fields::{fits, head, plain};
 use super::names::Naming;
 use super::{Fields, Reader};
 use crate::keys::{self, BLOCK, BODIES, STEP, Where};
@@ -39,7 +39,21 @@ const SEVERITIES: &[(&str, StepSeverity)] = &[("critical", StepSeverity::Critica
 struct Bodies<'n> {
     found: Vec<(&'n Spanned<String>, &'n Node)>,
     /// Keys that are neither a body nor common.
-    unknown: Vec<&'n Spanned<String>>,
+    unknown: Vec<(&'n Spanned<String>, &'n Node)>,
+}
+
+/// Whether a value has a form that this body takes.
+fn reads_as(body: &str, value: &Node) -> bool {
+    let (scalar, list, map) =
+        (value.as_scalar().is_some() && !value.is_null(), value.as_list().is_some(), value.as_map().is_some());
+    match body {
+        "note" | "fail" | "stop" | "manual" | "play" => scalar,
+        "shell" => scalar || map,
+        "command" => list || map,
+        "block" | "parallel" => list,
+        "set" | "ask" => map,
+        _ => scalar || map,
+    }
 }
 
 impl Reader<'_> {
@@ -81,7 +95,7 @@ impl Reader<'_> {
     }
 
     fn whole_step(&mut self, node: &Node, ground: Ground) -> Option<Step> {
-        let Some(entries) = node.as_map() else {
+        if node.as_map().is_none() {
             let help = match node.as_str() {
                 Some(text) if self.registry.get(text).is_some() => format!("write `- {text}: {{}}`"),
                 Some(text) if BODIES.get(text).is_some() => format!("give it a value: `- {text}: ...`"),
@@ -91,14 +105,36 @@ impl Reader<'_> {
             let message = format!("a step is a map, found {}", if node.is_null() { "nothing" } else { node.describe() });
             self.out.push(Diagnostic::error(Code::WrongType, head(node), message).help(help));
             return None;
-        };
-        let fields = Fields { node, entries };
+        }
+        let mut fields = Fields::new(node);
         let bodies = self.bodies(&fields);
         let entry = bodies.found.first().and_then(|(k, _)| self.registry.get(&k.value).cloned());
-        for key in &bodies.unknown {
-            self.unknown_step_key(key, entry.as_deref(), bodies.found.is_empty());
+        // A body that is written otherwise is read as what it is meant to be, so that the rest of the step is looked at too.
+        let mut guess = None;
+        for (key, value) in &bodies.unknown {
+            let meant = self.unknown_step_key(key, value, entry.as_deref(), bodies.found.is_empty());
+            let common = meant.as_deref().and_then(|m| STEP.get(m).or_else(|| BLOCK.get(m)));
+            match (common, meant) {
+                (Some(common), _) => fields.mean(key, common.name),
+                (None, Some(body)) if guess.is_none() => {
+                    let list = body == "shell" && value.as_list().is_some();
+                    let body = if list { "command".to_owned() } else { body };
+                    guess = Some((Spanned::new(body, key.span), *value));
+                }
+                _ => {}
+            }
         }
-        let (key, value) = self.one_body(&fields, &bodies)?;
+        let guess = guess.filter(|(body, value)| bodies.found.is_empty() && reads_as(&body.value, value));
+        let entry = entry.or_else(|| guess.as_ref().and_then(|(k, _)| self.registry.get(&k.value).cloned()));
+        let body = match &guess {
+            Some((key, value)) => Some((key, *value)),
+            None => self.one_body(&fields, &bodies),
+        };
+        let Some((key, value)) = body else {
+            // What stands beside the body is looked at all the same.
+            self.common(&fields, ground);
+            return None;
+        };
         self.misplaced(&fields, &key.value, entry.as_deref(), ground);
         let body = match &entry {
             Some(entry) => Some(Body::Module(self.call(entry, key, value))),
@@ -116,17 +152,29 @@ impl Reader<'_> {
             if STEP.get(name).is_some() || BLOCK.get(name).is_some() {
                 continue;
             }
-            if BODIES.get(name).is_some() || self.registry.get(name).is_some() {
+            // Beside another body `env` is the habit of other tools, which give a program's environment there.
+            let environment = name == "env"
+                && value.as_map().is_some_and(|m| m.iter().all(|(k, _)| !matches!(k.value.as_str(), "names" | "file" | "show")))
+                && fields.entries.iter().any(|(k, _)| {
+                    k.value != "env"
+                        && (self.is_body(&k.value)
+                            || keys::find_alias(Where::Step, &k.value).is_some_and(|a| a.key.is_some_and(|k| self.is_body(k))))
+                });
+            if self.is_body(name) && !environment {
                 out.found.push((key, value));
             } else {
-                out.unknown.push(key);
+                out.unknown.push((key, value));
             }
         }
         out
     }
 
-    /// Reports a key of a step that is neither a body nor common.
-    fn unknown_step_key(&mut self, key: &Spanned<String>, entry: Option<&Entry>, no_body: bool) {
+    fn is_body(&self, name: &str) -> bool {
+        BODIES.get(name).is_some() || self.registry.get(name).is_some()
+    }
+
+    /// Reports a key of a step that is neither a body nor common, and gives the one that is meant.
+    fn unknown_step_key(&mut self, key: &Spanned<String>, value: &Node, entry: Option<&Entry>, no_body: bool) -> Option<String> {
         let name = key.value.as_str();
         let unknown =
             |help: String| Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{name}` in a step")).help(help);
@@ -138,11 +186,12 @@ impl Reader<'_> {
                 _ => String::new(),
             };
             self.out.push(unknown(format!("it is an argument of `{}`: write it under `{}:`{more}", entry.name, entry.name)));
-            return;
+            return None;
         }
         if let Some(alias) = keys::find_alias(Where::Step, name) {
-            self.out.push(unknown(alias.help.to_owned()));
-            return;
+            self.out.push(unknown(alias.say(plain(value))));
+            let shape = alias.key.and_then(|k| STEP.get(k).or_else(|| BLOCK.get(k))).map(|k| &k.shape);
+            return alias.key.filter(|_| shape.is_none_or(|shape| fits(shape, value))).map(str::to_owned);
         }
         let registry = self.registry;
         let near_common = nearest(name, STEP.names().chain(BLOCK.names()));
@@ -160,7 +209,8 @@ impl Reader<'_> {
                 }
                 None => diagnostic.help("`runbook modules` lists what there is"),
             });
-            return;
+            // The arguments of another module would be held against the wrong one.
+            return near_body.filter(|body| BODIES.get(body).is_some()).map(str::to_owned);
         }
         let near = if no_body { near_body.or(near_common) } else { near_common.or(near_body) };
         let elsewhere: Vec<&str> = keys::tables_with(name).map(|t| t.name).collect();
@@ -172,6 +222,8 @@ impl Reader<'_> {
             Some(near) => unknown(format!("did you mean `{near}`?")),
             None => unknown(format!("allowed here: {}, and one body", STEP.names().collect::<Vec<_>>().join(", "))),
         });
+        let module = |name: &str| registry.get(name).is_some() && STEP.get(name).is_none();
+        near.filter(|near| elsewhere.is_empty() && !module(near)).map(str::to_owned)
     }
 
     /// The one body; none or several are reported.
@@ -180,7 +232,7 @@ impl Reader<'_> {
             [one] => Some(*one),
             [] => {
                 // An unknown key is most likely the misspelt body.
-                let guessed = bodies.unknown.iter().any(|k| nearest(&k.value, STEP.names()).is_none());
+                let guessed = bodies.unknown.iter().any(|(k, _)| nearest(&k.value, STEP.names()).is_none());
                 if !guessed {
                     let span = fields.head();
                     let message = if fields.entries.is_empty() { "an empty step" } else { "this step does nothing" };
@@ -209,7 +261,7 @@ impl Reader<'_> {
     /// Reports keys that mean nothing beside this body or at this place.
     fn misplaced(&mut self, fields: &Fields<'_>, body: &str, entry: Option<&Entry>, ground: Ground) {
         let mut refuse = |key: &str, why: &str, help: &str| {
-            if let Some((found, _)) = fields.entry(key) {
+            if let Some((found, _)) = fields.exact(key) {
                 let why = why.replace("{}", body);
                 self.out.push(Diagnostic::error(Code::NotAllowedHere, found.span, format!("`{key}` {why}")).help(help));
             }
@@ -329,34 +381,39 @@ impl Reader<'_> {
         if host.as_literal() == Some("localhost") {
             return None;
         }
-        self.out.push(
-            Diagnostic::error(Code::NotYet, node.span, "other hosts are not supported yet")
+        const EVENTS: &[&str] = &["push", "pull_request", "schedule", "workflow_dispatch", "release", "cron"];
+        let diagnostic = match host.as_literal() {
+            Some(event) if EVENTS.contains(&event) => {
+                Diagnostic::error(Code::NotAllowedHere, node.span, format!("`on` names a host, and `{event}` is an event"))
+                    .help("when a playbook runs by itself is said by `schedule: { every: 5m }`")
+            }
+            _ => Diagnostic::error(Code::NotYet, node.span, "other hosts are not supported yet")
                 .help("leave `on` out, and run the playbook on the host itself"),
-        );
+        };
+        self.out.push(diagnostic);
         None
     }
 
     /// Reports ids that are used twice: of the nodes of a tree, of all these steps and of what is inside them.
     pub(crate) fn unique_ids<'s>(&mut self, nodes: Vec<&'s Spanned<String>>, lists: impl IntoIterator<Item = &'s [Step]>) {
-        let help =
-            if nodes.is_empty() { "an id names one step of a playbook" } else { "an id names one node or step of a playbook" };
+        let what = if nodes.is_empty() { "one step" } else { "one node or step" };
         let mut all = nodes;
         for list in lists {
             crate::walk::each_step(list, &mut |step| all.extend(&step.id));
         }
         // Nodes and steps of a tree are written in turns.
         all.sort_by_key(|id| (id.span.source, id.span.start));
-        let mut seen: std::collections::HashMap<&'s str, Span> = std::collections::HashMap::new();
+        // By the id without the difference between `-` and `_`, which nobody hears when it is read aloud.
+        let mut seen: std::collections::HashMap<String, &'s Spanned<String>> = std::collections::HashMap::new();
         for id in all {
-            if let Some(first) = seen.get(id.value.as_str()) {
-                self.out.push(
-                    Diagnostic::error(Code::DuplicateId, id.span, format!("the id `{}` is used twice", id.value))
-                        .also(*first, "first used here")
-                        .help(help),
-                );
+            let Some(first) = seen.insert(id.value.replace('-', "_"), id) else { continue };
+            let (message, help) = if first.value == id.value {
+                (format!("the id `{}` is used twice", id.value), format!("an id names {what} of a playbook: choose another one"))
             } else {
-                seen.insert(&id.value, id.span);
-            }
+                let message = format!("the ids `{}` and `{}` differ only in `-` and `_`", first.value, id.value);
+                (message, "choose ids that are told apart when they are read aloud".to_owned())
+            };
+            self.out.push(Diagnostic::error(Code::DuplicateId, id.span, message).also(first.span, "first used here").help(help));
         }
     }
 }

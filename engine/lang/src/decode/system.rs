@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
+use runbook_core::forms;
 use runbook_core::model::{Arg, ArgKind, Service, System};
 use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::{SourceId, Spanned};
@@ -95,14 +96,14 @@ impl Reader<'_> {
                 self.wrong(overlay, &name.value, "a map of what differs");
                 continue;
             };
-            for (key, _) in keys {
+            for (key, value) in keys {
                 if matches!(key.value.as_str(), "system" | "profiles" | "language") {
                     self.out.push(
                         Diagnostic::error(Code::NotAllowedHere, key.span, format!("a profile cannot change `{}`", key.value))
                             .help("leave it out"),
                     );
                 } else if SYSTEM.get(&key.value).is_none() {
-                    self.unknown_key(key, &SYSTEM, None);
+                    self.unknown_key(key, value, &SYSTEM, None);
                 }
             }
         }
@@ -235,7 +236,7 @@ impl Reader<'_> {
         };
         for (key, value) in entries {
             let Some(known) = SERVICE.get(&key.value) else {
-                self.unknown_key(key, &SERVICE, Some(Where::Service));
+                self.unknown_key(key, value, &SERVICE, Some(Where::Service));
                 continue;
             };
             if value.is_null() || value.as_str().is_some_and(|t| t.contains("{{")) {
@@ -256,7 +257,16 @@ impl Reader<'_> {
                     self.duration(value, &key.value);
                 }
                 Shape::Text | Shape::Template => {
-                    self.text(value, &key.value);
+                    let Some(text) = self.text(value, &key.value) else { continue };
+                    let wrong = match key.value.as_str() {
+                        "url" | "health_url" => forms::url(&text.value).map(|w| (Code::BadUrl, w)),
+                        "host" => forms::host(&text.value).map(|w| (Code::BadArgument, w)),
+                        "unit" => forms::unit(&text.value).map(|w| (Code::BadArgument, w)),
+                        _ => None,
+                    };
+                    if let Some((code, wrong)) = wrong {
+                        self.wrong_form(code, value, wrong);
+                    }
                 }
                 Shape::Texts => {
                     self.texts(Some(value), &key.value);
@@ -302,7 +312,7 @@ impl Reader<'_> {
     }
 
     fn service(&mut self, id: &Spanned<String>, node: &Node) -> Service {
-        let fields = Fields { node, entries: node.as_map().unwrap_or(&[]) };
+        let fields = Fields::new(node);
         let check =
             |reader: &mut Self, key: &str| fields.get(key).map(|n| reader.checks(n, key, Ground::default())).unwrap_or_default();
         let (ready, present) = (check(self, "ready"), check(self, "present"));

@@ -90,6 +90,21 @@ impl Reader<'_> {
                     .help("the longest pause cannot be shorter than the first"),
             );
         }
+        let within = self.duration_arg(fields.get("for"), "for");
+        if let (Some(every), Some(within)) = (&every, &within)
+            && let (ArgKind::Value(Value::Duration(e)), ArgKind::Value(Value::Duration(w))) = (&every.kind, &within.kind)
+            && w < e
+        {
+            self.out.push(
+                Diagnostic::error(
+                    Code::Conflict,
+                    every.span,
+                    "`every` is longer than `for`, so there would be no second attempt",
+                )
+                .also(within.span, "attempts begin until then")
+                .help("give more time, or pause less"),
+            );
+        }
         let jitter = match fields.get("jitter") {
             Some(n) if matches!(n.as_scalar().map(|s| &s.value), Some(ScalarValue::Bool(_))) => self.bool_arg(Some(n), "jitter"),
             other => self.number_arg(other, "jitter", 0.0, 1.0),
@@ -107,7 +122,7 @@ impl Reader<'_> {
         Some(Retry {
             span: fields.key_span("attempts"),
             attempts: self.int_arg(fields.get("attempts"), "attempts", 1, 10_000),
-            within: self.duration_arg(fields.get("for"), "for"),
+            within,
             every,
             backoff: self.number_arg(fields.get("backoff"), "backoff", 1.0, 100.0),
             max_delay,

@@ -125,7 +125,7 @@ impl Reader<'_> {
             );
             return None;
         }
-        let fields = Fields { node, entries };
+        let fields = Fields::new(node);
         let question = self.is_question(&fields)?;
         let fields = self.fields(node, if question { &QUESTION } else { &LEAF }, Some(Where::Node))?;
         let id = fields.get("id").and_then(|n| self.text(n, "id")).filter(|id| self.name(id, Naming::Id));

@@ -9,7 +9,7 @@ mod system;
 mod test;
 mod triage;
 
-pub use alias::{Alias, Where, find as find_alias};
+pub use alias::{Alias, Where, all as aliases, argument_aliases, find as find_alias, find_argument};
 pub use answers::{ANSWERS_FILE, GIVEN};
 pub use form::{BOUND, ENV, Form, ID, LINE, MEMBER, NET, PLAYBOOK_NAME, RESOURCE, SIGNAL, TIME, VARIABLE};
 pub use playbook::{LINK, LOCK, PARAM, PERMISSION, PLAYBOOK, SCHEDULE};
@@ -227,20 +227,36 @@ mod tests {
         }
     }
 
+    /// The tables of a place.
+    fn tables(at: Where) -> Vec<&'static Table> {
+        match at {
+            Where::Step => return vec![&STEP, &BODIES],
+            Where::Node => return vec![&QUESTION, &LEAF],
+            Where::Test => return vec![&TEST, &TEST_FILE],
+            Where::Rule => return vec![&RULE, &TURN],
+            Where::Expect => return vec![&EXPECT],
+            _ => {}
+        }
+        TABLES.iter().copied().filter(|t| Where::of(t) == Some(at)).collect()
+    }
+
     #[test]
-    fn an_alias_is_never_a_key_of_its_place() {
-        for alias in alias::ALIASES {
-            let tables: &[&Table] = match alias.at {
-                Where::Step => &[&STEP, &BODIES],
-                Where::Playbook => &[&PLAYBOOK],
-                Where::Retry => &[&RETRY],
-                Where::Service => &[&SERVICE],
-                Where::Node => &[&QUESTION, &LEAF],
-                Where::Test => &[&TEST, &TEST_FILE],
-                Where::Rule => &[&RULE, &TURN],
-                Where::Expect => &[&EXPECT],
-            };
-            assert!(tables.iter().all(|t| t.get(alias.word).is_none()), "{}", alias.word);
+    fn an_alias_is_never_a_key_of_its_place_and_leads_to_one() {
+        let mut seen = std::collections::HashSet::new();
+        for alias in alias::all() {
+            let tables = tables(alias.at);
+            assert!(!tables.is_empty(), "{:?}", alias.at);
+            for word in alias.words {
+                assert!(tables.iter().all(|t| t.get(word).is_none()), "{word} is a key of {:?}", alias.at);
+                let plain: String = word.to_lowercase().replace(['-', '_'], "");
+                assert!(seen.insert((alias.at as u8, plain)), "{word} twice for {:?}", alias.at);
+            }
+            // A body may also be a module, which is not in these tables.
+            let modules = ["shell", "command", "http", "file"];
+            let known = |k: &str| tables.iter().chain([&&BLOCK]).any(|t| t.get(k).is_some()) || modules.contains(&k);
+            assert!(alias.key.is_none_or(known), "{:?} leads to {:?}", alias.words, alias.key);
+            assert!(!alias.help.ends_with('.') && !alias.help.is_empty(), "{:?}", alias.words);
+            assert_eq!(alias.help.matches('`').count() % 2, 0, "{:?}: {}", alias.words, alias.help);
         }
     }
 }

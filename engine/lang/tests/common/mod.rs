@@ -248,7 +248,7 @@ pub fn registry() -> Registry {
 }
 
 /// The system that the playbooks of the tests belong to.
-pub const SYSTEM: &str = include_str!("../project/system.yaml");
+pub const SYSTEM: &str = include_str!("../../../../tests/bad/project/system.yaml");
 
 /// A playbook that others play.
-pub const OTHER: &str = include_str!("../project/other.yaml");
+pub const OTHER: &str = include_str!("../../../../tests/bad/project/other.yaml");

@@ -102,6 +102,10 @@ impl Action for Command {
         false
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        args.call().check()
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         args.call().run(Door::Look(cx)).await
     }

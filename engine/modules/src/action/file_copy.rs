@@ -226,6 +226,13 @@ impl Action for FileCopy {
         true
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        if tidy(&args.from) == tidy(&args.to) {
+            return Err(Fault::invalid("to", format!("{} is copied or moved onto itself", args.to)));
+        }
+        Ok(())
+    }
+
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
         let Prepared { from, to, options } = prepare(args, cx)?;
         blocking(cx.timeout, move |stop| Ok(Task::look(&from, &to, options, stop)?.forecast())).await

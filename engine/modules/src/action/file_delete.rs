@@ -46,14 +46,17 @@ pub(crate) struct Out {
     size: Size,
 }
 
+/// Refuses paths such as `/` and `..`, which name a place by where it lies.
+fn named(path: &Path) -> Result<(), Fault> {
+    if path.file_name().is_some() {
+        return Ok(());
+    }
+    Err(Fault::invalid("path", format!("{} is not deleted: write the path with the name at its end", path.display())))
+}
+
 /// What is there to be deleted, if it may be.
 fn check(path: &Path, recursive: bool, guarded: &Guarded, stop: &Stop) -> Result<Option<(std::fs::Metadata, Measure)>, Fault> {
-    if path.file_name().is_none() {
-        return Err(Fault::invalid(
-            "path",
-            format!("{} is not deleted: write the path with the name at its end", path.display()),
-        ));
-    }
+    named(path)?;
     let Some(meta) = look(path)? else { return Ok(None) };
     let place = true_place(path)?;
     if let Some(why) = guarded.refuses(&place) {
@@ -107,6 +110,10 @@ impl Action for FileDelete {
 
     fn idempotent(_: &Args) -> bool {
         true
+    }
+
+    fn check(args: &Args) -> Result<(), Fault> {
+        named(&tidy(&args.path))
     }
 
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {

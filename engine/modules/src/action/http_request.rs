@@ -76,6 +76,29 @@ pub(crate) struct Args {
     max_body: Size,
 }
 
+/// The methods that servers know, so that a slip of one of them is seen. Others are sent all the same.
+const METHODS: &[&str] = &[
+    "GET",
+    "HEAD",
+    "OPTIONS",
+    "TRACE",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "PURGE",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "QUERY",
+];
+
 fn post() -> String {
     "POST".to_owned()
 }
@@ -162,6 +185,16 @@ impl Action for HttpRequest {
 
     fn idempotent(args: &Args) -> bool {
         args.only_looks() || matches!(args.method.as_str(), "PUT" | "DELETE") || args.idempotency_key.is_some()
+    }
+
+    fn check(args: &Args) -> Result<(), Fault> {
+        parse_url(&args.url)?;
+        args.request()?;
+        let near = runbook_core::suggest::nearest(&args.method, METHODS.iter().copied());
+        match near.filter(|_| !METHODS.contains(&args.method.as_str())) {
+            Some(near) => Err(Fault::invalid("method", format!("{:?} is not a method; write `{near}`", args.method))),
+            None => Ok(()),
+        }
     }
 
     async fn plan(args: &Args, _cx: &Cx<'_>) -> Result<Forecast, Fault> {

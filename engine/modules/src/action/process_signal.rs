@@ -176,6 +176,14 @@ impl Action for ProcessSignal {
         false
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        match (args.pid, &args.pid_file) {
+            (Some(pid), None) if pid <= 1 => Err(Fault::invalid("pid", format!("process {pid} is never signalled"))),
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            _ => Err(Fault::invalid("pid", "give either `pid` or `pid_file`")),
+        }
+    }
+
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
         let look = find(args, cx)?;
         let whom = if args.group { "the group of " } else { "" };

@@ -103,6 +103,13 @@ impl Action for Shell {
         false
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        if args.script.contains('\0') {
+            return Err(Fault::invalid("script", "the script holds a NUL character, which no program can be given"));
+        }
+        args.call().check()
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         args.call().run(Door::Look(cx)).await
     }

@@ -31,6 +31,7 @@ pub(crate) struct Args {
     format: Option<Format>,
     /// A JSONPath (RFC 9535) such as `$.services[*].port`. Default: none, and the whole document is the value.
     #[serde(default)]
+    #[schemars(extend("format" = "jsonpath"))]
     query: Option<String>,
 }
 
@@ -106,18 +107,22 @@ impl Probe for Config {
         Touches::reads([resource(&args.path)])
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        let known = args.format.or_else(|| by_name(Path::new(&args.path)));
+        known.map(drop).ok_or_else(|| no_format(&args.path))
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let path = resolve(cx, "path", &args.path)?;
-        let format = args.format.or_else(|| by_name(&path)).ok_or_else(|| {
-            Fault::invalid(
-                "format",
-                format!("the name {:?} does not tell the format; say `format: json`, `yaml` or `toml`", args.path),
-            )
-        })?;
+        let format = args.format.or_else(|| by_name(&path)).ok_or_else(|| no_format(&args.path))?;
         let query = args.query.clone();
-        let asked = query.as_deref().map(JsonPath::parse).transpose().map_err(|why| Fault::invalid("query", why))?;
+        let asked = query.as_deref().map(JsonPath::parse).transpose().map_err(|why| Fault::invalid("query", why.to_string()))?;
         blocking(cx.timeout, move |_| look(&path, format, query, asked.as_ref())).await
     }
+}
+
+fn no_format(path: &str) -> Fault {
+    Fault::invalid("format", format!("the name {path:?} does not tell the format; say `format: json`, `yaml` or `toml`"))
 }
 
 fn by_name(path: &Path) -> Option<Format> {

@@ -77,10 +77,15 @@ impl Probe for Env {
         Touches::reads(args.file.as_deref().map(resource))
     }
 
-    async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
-        if let Some(bad) = args.names.0.iter().find(|n| n.is_empty() || n.contains(['=', '\0'])) {
-            return Err(Fault::invalid("names", format!("{bad:?} cannot be the name of a variable")));
+    fn check(args: &Args) -> Result<(), Fault> {
+        match args.names.0.iter().find(|n| n.is_empty() || n.contains(['=', '\0'])) {
+            Some(bad) => Err(Fault::invalid("names", format!("{bad:?} cannot be the name of a variable"))),
+            None => Ok(()),
         }
+    }
+
+    async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
+        Env::check(args)?;
         let mut out = Out::default();
         let from_file = match &args.file {
             Some(file) => {

@@ -109,6 +109,11 @@ impl Probe for Http {
         }
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        parse_url(&args.url)?;
+        headers(&args.headers, args.basic.as_ref(), args.bearer.as_deref()).map(drop)
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<HttpOut, Fault> {
         let mut url = parse_url(&args.url)?;
         add_query(&mut url, &args.query);

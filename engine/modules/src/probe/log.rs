@@ -224,6 +224,11 @@ impl Probe for Log {
         Touches::reads(args.path.0.iter().map(|p| Resource::file(plain(p))))
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        zone(&args.timezone)?;
+        args.path.0.iter().try_for_each(|path| crate::support::globs::check("path", path))
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let now = cx.now();
         let wanted = Wanted {

@@ -57,6 +57,12 @@ pub(crate) struct Out {
     owner_known: bool,
 }
 
+fn place(host: &str) -> Result<Where, Fault> {
+    Where::parse(host).ok_or_else(|| {
+        Fault::invalid("host", format!("`{host}` is not an address of this machine; to look at another host use `tcp`"))
+    })
+}
+
 impl Probe for Port {
     const NAME: &'static str = "port";
     const MAIN: Option<&'static str> = Some("port");
@@ -79,13 +85,12 @@ impl Probe for Port {
         Touches::reads([Resource::new("port", args.port)])
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        place(&args.host).map(drop)
+    }
+
     async fn observe(args: &Args, _: &Cx<'_>) -> Result<Out, Fault> {
-        let at = Where::parse(&args.host).ok_or_else(|| {
-            Fault::invalid(
-                "host",
-                format!("`{}` is not an address of this machine; to look at another host use `tcp`", args.host),
-            )
-        })?;
+        let at = place(&args.host)?;
         let sockets = ports::listeners(args.port, at)
             .map_err(|e| Fault::cannot_tell(format!("the table of listening ports cannot be read: {e}")))?;
         let mut out = Out {

@@ -108,6 +108,18 @@ impl Probe for Tcp {
         args.target().map_or_else(|_| Touches::default(), |(host, port)| net::reads(&host, port))
     }
 
+    fn check(args: &Args) -> Result<(), Fault> {
+        let (host, _) = args.target()?;
+        let argument = if args.address.is_some() { "address" } else { "host" };
+        match runbook_core::forms::host(&host) {
+            Some(wrong) => Err(Fault::invalid(
+                argument,
+                format!("{}; write a name such as `db.internal` or an address such as `127.0.0.1`", wrong.message),
+            )),
+            None => Ok(()),
+        }
+    }
+
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let (host, port) = args.target()?;
         let near = net::is_loopback(&host);

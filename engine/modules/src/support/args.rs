@@ -127,7 +127,12 @@ impl JsonSchema for Mode {
         true
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-7]{3,4}$" })
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-7]{3,4}$",
+            "x-wanted": "permissions in octal such as `\"0644\"`",
+            "x-help": "write three or four digits from 0 to 7 in quotes, such as `\"0644\"` or `\"0755\"`",
+        })
     }
 }
 

@@ -86,7 +86,8 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn exec(&self, cx: &Cx<'_>) -> Result<Exec, Fault> {
+    /// Finds words and variables that no program can be given.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
         if self.argv.first().is_none_or(String::is_empty) {
             return Err(Fault::invalid("argv", "no program is given"));
         }
@@ -96,10 +97,16 @@ impl Call<'_> {
         if let Some(name) = self.env.keys().find(|n| n.is_empty() || n.contains(['=', '\0'])) {
             return Err(Fault::invalid("env", format!("{name:?} is not the name of a variable")));
         }
-        let env: Vec<(String, String)> = self.env.iter().filter_map(|(k, v)| Some((k.clone(), v.as_ref()?.0.clone()))).collect();
-        if let Some((name, _)) = env.iter().find(|(_, v)| v.contains('\0')) {
+        let nul = |v: &Option<Text>| v.as_ref().is_some_and(|t| t.0.contains('\0'));
+        if let Some((name, _)) = self.env.iter().find(|(_, v)| nul(v)) {
             return Err(Fault::invalid("env", format!("the value of `{name}` holds a NUL character, which no variable can")));
         }
+        Ok(())
+    }
+
+    fn exec(&self, cx: &Cx<'_>) -> Result<Exec, Fault> {
+        self.check()?;
+        let env: Vec<(String, String)> = self.env.iter().filter_map(|(k, v)| Some((k.clone(), v.as_ref()?.0.clone()))).collect();
         Ok(Exec {
             argv: self.argv.clone(),
             cwd: Some(self.cwd.map_or_else(|| cx.root.to_owned(), |cwd| cx.resolve(cwd))),

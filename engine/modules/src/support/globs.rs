@@ -29,6 +29,11 @@ pub(crate) fn expand(argument: &str, pattern: &Path) -> Result<Vec<PathBuf>, Fau
     Ok(found)
 }
 
+/// Finds parts of a path that are meant as patterns and cannot be read.
+pub(crate) fn check(argument: &str, path: &str) -> Result<(), Fault> {
+    path.split('/').filter(|part| *part != "**" && is_pattern(part)).try_for_each(|part| matcher(argument, part).map(drop))
+}
+
 fn walk(argument: &str, at: PathBuf, parts: &[String], found: &mut Vec<PathBuf>) -> Result<(), Fault> {
     let Some((first, rest)) = parts.split_first() else {
         if at.exists() {

@@ -76,7 +76,13 @@ impl JsonSchema for SignalName {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         // Both spellings are offered, so that checking finds a slip before anything runs.
         let all: Vec<String> = NAMES.iter().flat_map(|(n, _)| [(*n).to_owned(), format!("SIG{n}")]).collect();
-        json_schema!({ "type": "string", "enum": all })
+        let names: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
+        json_schema!({
+            "type": "string",
+            "enum": all,
+            "x-wanted": "a signal such as `TERM`",
+            "x-help": format!("the signals are {}", names.join(", ")),
+        })
     }
 }
 

@@ -25,7 +25,7 @@ pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, policy: &TermPolic
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(policy.width);
     let mut out = String::new();
     for diagnostic in shown(diagnostics) {
-        out.push_str(&renderer.render(&[group(diagnostic, sources)]));
+        out.push_str(&placed(renderer.render(&[group(diagnostic, sources)]), diagnostic, sources));
         out.push_str("\n\n");
     }
     let mut end = Vec::new();
@@ -44,6 +44,15 @@ pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, policy: &TermPolic
         out.push('\n');
     }
     out
+}
+
+/// The text with the column of its place as it is in the file: what is echoed is shorter where a secret was masked before it.
+fn placed(text: String, diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let Some(place) = diagnostic.span.and_then(|s| sources.place(s)) else { return text };
+    let before = format!("{}:{}:", sanitize_line(&place.file), place.line);
+    let Some(at) = text.find(&before).map(|i| i + before.len()) else { return text };
+    let digits = text[at..].bytes().take_while(u8::is_ascii_digit).count();
+    format!("{}{}{}", &text[..at], place.column, &text[at + digits..])
 }
 
 /// The diagnostics that are shown: all, or the errors first if there are too many.
@@ -83,7 +92,7 @@ fn group<'a>(diagnostic: &Diagnostic, sources: &SourceMap) -> Group<'a> {
     marks.extend(diagnostic.others.iter().map(|l| Mark { span: l.span, label: &l.text, primary: false }));
     for (id, piece) in pieces(sources, marks) {
         if let Some(source) = sources.get(id) {
-            group = group.element(snippet(source, &piece));
+            group = group.element(snippet(source, &piece, &|at| sources.hidden_at(id, at)));
         }
     }
     if let Some(help) = &diagnostic.help {
@@ -127,10 +136,13 @@ fn pieces<'a>(sources: &SourceMap, marks: Vec<Mark<'a>>) -> Vec<(SourceId, Piece
     pieces
 }
 
-fn snippet<'a>(source: &Source, piece: &Piece<'_>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+/// The place around a byte that must not be echoed.
+type Hidden<'a> = dyn Fn(u32) -> Option<Span> + 'a;
+
+fn snippet<'a>(source: &Source, piece: &Piece<'_>, hidden: &Hidden<'_>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let first = piece.first.saturating_sub(AROUND).max(1);
     let last = (piece.last + AROUND).min(source.line_count());
-    let window = Window::new(source, first, last, &piece.marks);
+    let window = Window::new(source, first, last, &piece.marks, hidden);
     let mut snippet =
         Snippet::source(window.text.clone()).line_start(first as usize).path(sanitize_line(&source.name).into_owned());
     for mark in &piece.marks {
@@ -150,7 +162,8 @@ struct Window {
 }
 
 impl Window {
-    fn new(source: &Source, first: u32, last: u32, marks: &[Mark<'_>]) -> Self {
+    fn new(source: &Source, first: u32, last: u32, marks: &[Mark<'_>], hidden: &Hidden<'_>) -> Self {
+        let mut until = 0;
         let mut window = Window { text: String::new(), map: Vec::new() };
         for number in first..=last {
             let start = source.line_start(number) as usize;
@@ -160,8 +173,16 @@ impl Window {
                 window.push(start, "...");
             }
             for (at, c) in line[from..to].char_indices() {
-                window.map.push((start + from + at, window.text.len()));
-                if is_hidden(c) {
+                let offset = start + from + at;
+                window.map.push((offset, window.text.len()));
+                if offset < until {
+                    continue;
+                }
+                if let Some(secret) = hidden(offset as u32) {
+                    // One mark for all of it, so that its length is not told either.
+                    until = secret.end as usize;
+                    window.text.push_str("***");
+                } else if is_hidden(c) {
                     window.text.push_str(&sanitize(c.encode_utf8(&mut [0; 4])));
                 } else {
                     window.text.push(c);

@@ -142,7 +142,10 @@ impl<'w> Interpreter<'w> {
                         let value = if param.ty == ParamType::Secret { value.into_secret(name) } else { value };
                         out.insert(name.clone(), value);
                     }
-                    Err(error) => wrong.push(format!("parameter `{name}` ({}): {}", param.ty.word(), error.message)),
+                    Err(error) => {
+                        let help = error.help.map(|h| format!("; {h}")).unwrap_or_default();
+                        wrong.push(format!("parameter `{name}` ({}): {}{help}", param.ty.word(), error.message));
+                    }
                 }
             } else if let Some((_, arg)) = vars.iter().find(|(n, _)| n.value == *name) {
                 // A system's variable can be overridden for one run; a literal's kind is kept.

@@ -13,7 +13,6 @@ use runbook_core::value::{Map, Value, parse_duration, parse_size, parse_time};
 use serde_json::Value as Json;
 
 use super::Tests;
-use crate::decode::{regex_cause, regex_help};
 use crate::keys::MATCH;
 
 /// A value as written; text is text.
@@ -190,15 +189,8 @@ impl Tests<'_, '_, '_> {
     }
 
     fn regex(&mut self, node: &Node) -> Option<Regex> {
-        let text = self.reader.text(node, "matches")?;
-        match Regex::new(&text.value) {
-            Ok(regex) => Some(regex),
-            Err(error) => {
-                let message = format!("the pattern cannot be read: {}", regex_cause(&error));
-                self.reader.out.push(Diagnostic::error(Code::BadRegex, text.span, message).help(regex_help(&text.value)));
-                None
-            }
-        }
+        let pattern = self.reader.pattern(node, "matches")?;
+        Regex::new(&pattern.value).ok()
     }
 
     /// Arguments that a call must have, held against the module's schema.
