@@ -81,7 +81,7 @@ const ARGUMENTS: &[(&[&str], &[&str], &str)] = &[
     (&["log"], &["lines", "last", "n"], "here it is `tail`, the last so many lines"),
     (&["log"], &["window", "age", "from", "after"], "here it is `since`"),
     (&["port", "tcp"], &["ports"], "here it is `port`, one number; several are looked at with `for_each`"),
-    (&["port", "tcp"], &["address", "ip", "hostname", "bind"], "here it is `host`"),
+    (&["port", "tcp"], &["ip", "hostname", "bind"], "here it is `host`"),
     (
         &["port", "tcp", "http"],
         &["delay", "sleep", "state", "connect_timeout"],
