@@ -13,4 +13,5 @@ mod pictures;
 mod signals;
 mod stack;
 mod terminal;
+mod test_command;
 mod watch;
