@@ -14,5 +14,6 @@ mod pictures;
 mod signals;
 mod stack;
 mod terminal;
+mod test_command;
 mod triage;
 mod watch;

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use runbook_core::exit::Exit;
 use runbook_core::value::Value;
+use runbook_core::world::StopReason;
 use runbook_runtime::scripted::Scripted;
 
 use crate::harness::{Walk, fails, unmet};
@@ -85,4 +86,18 @@ fn a_companion_that_fails_fails_the_group() {
         .go();
     assert_eq!(walked.result.exit, Exit::Failed);
     assert!(walked.result.message.contains("stopped beating"));
+}
+
+#[test]
+fn a_group_that_was_stopped_before_all_of_it_began_has_not_succeeded() {
+    let slow = || Scripted::gives("file.write", [("x", Value::Null)]).taking(SignedDuration::from_secs(2));
+    let steps = [
+        "\n  - for_each: [a, b]\n    file.write: { path: \"/{{ item }}\", content: x }\n",
+        "\n  - parallel:\n      - { id: a, file.write: { path: /a, content: x } }\n      - { id: b, needs: [a], file.write: { path: /b, content: x } }\n",
+    ];
+    for text in steps {
+        let walked = Walk::steps(text).rule(slow()).stop_after(SignedDuration::from_secs(1), StopReason::Interrupt).go();
+        assert_eq!(walked.result.exit, Exit::Interrupted, "{text}");
+        assert_eq!(walked.calls().len(), 1, "{text}");
+    }
 }

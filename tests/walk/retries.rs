@@ -6,7 +6,7 @@ use runbook_core::value::Value;
 use runbook_core::world::Answer;
 use runbook_runtime::scripted::Scripted;
 
-use crate::harness::{Walk, done, unmet};
+use crate::harness::{Walk, done, fails, unmet};
 
 fn up() -> Answer {
     done([("status", Value::Int(200))])
@@ -96,4 +96,11 @@ fn a_change_that_is_not_idempotent_is_not_retried_by_accident() {
         .rule(Scripted::gives::<String>("command", []).in_turn([unmet("no"), done([("exit_code", Value::Int(0))])]))
         .go();
     assert_eq!(walked.result.exit, Exit::Ok);
+}
+
+#[test]
+fn a_written_pause_is_meant_however_long() {
+    let step = "\n  - { id: a, file: /x, retry: { attempts: 3, every: 10m } }\n";
+    let walked = Walk::steps(step).rule(fails("file", "gone")).go();
+    assert_eq!(walked.elapsed.as_mins(), 20);
 }

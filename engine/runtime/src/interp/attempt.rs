@@ -68,12 +68,15 @@ impl Interpreter<'_> {
             Some(Value::Bool(true)) => 0.5,
             Some(value) => value.as_f64().unwrap_or(0.0).clamp(0.0, 1.0),
         };
+        let every = self.duration(retry.every.as_ref(), env, now)?;
+        // The limit is for pauses that grow; one that is written is meant.
+        let most = SignedDuration::from_mins(5).max(every.unwrap_or_default());
         Ok(RetryPlan {
             attempts: self.optional(retry.attempts.as_ref(), env, now)?,
             within: self.duration(retry.within.as_ref(), env, now)?,
-            every: self.duration(retry.every.as_ref(), env, now)?,
+            every,
             backoff: self.optional::<f64>(retry.backoff.as_ref(), env, now)?.unwrap_or(1.0).max(1.0),
-            max_delay: self.duration(retry.max_delay.as_ref(), env, now)?.unwrap_or(SignedDuration::from_mins(5)),
+            max_delay: self.duration(retry.max_delay.as_ref(), env, now)?.unwrap_or(most),
             jitter,
             successes: self.optional(retry.successes.as_ref(), env, now)?.unwrap_or(1).max(1),
             reading,
