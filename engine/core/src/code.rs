@@ -41,6 +41,7 @@ codes! {
     NotUtf8 = "E0002", "the file is not UTF-8", "Playbooks are UTF-8 text. Save the file as UTF-8; the message names the first byte that is not.";
     ControlCharacter = "E0003", "a control or direction character", "Control characters and text-direction characters hide what a file says. Remove it, or write it as an escape such as \"\\e\" in a double-quoted string.";
     TooLarge = "E0004", "the file is too large", "A playbook may be at most 10 MiB, nested at most 64 deep. Split it, or keep the data in a file of its own.";
+    TooManyMistakes = "E0005", "more mistakes than are listed", "Of each file the first thousand mistakes are listed, and the rest is counted. Mend those that are listed and check again.";
     // E01xx: YAML
     YamlSyntax = "E0101", "the YAML cannot be read", "The text is not YAML. The message says what was expected where; a missing quote, a tab, or a wrong indent is the usual cause.";
     DuplicateKey = "E0102", "a key is given twice", "A map says each key once. In other tools the later one silently wins; here it is a mistake.";
@@ -113,6 +114,7 @@ codes! {
     RetryNotIdempotent = "W0103", "a change that is retried without being idempotent", "A retry could do it twice. Write `idempotent: true` if that is harmless.";
     AmbiguousScalar = "W0104", "text that other YAML readers take for something else", "YAML 1.1 tools read this as a boolean, number or time. Quote it.";
     Unused = "W0105", "something that is never used", "Nothing refers to it.";
+    TooManyWarnings = "W0113", "more warnings than are listed", "Of each file the first thousand warnings are listed, and the rest is counted.";
     UnusedRule = "W0701", "a rule of a test's world that no call used", "The playbook makes no call that fits the rule, or a rule before it answers them all. Take it out, or mend what it matches. With `--strict` it is a failure.";
 }
 
