@@ -3,6 +3,7 @@
 
 mod binary;
 mod harness;
+mod robust;
 mod schemas;
 mod star;
 mod starter;

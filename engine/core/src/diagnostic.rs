@@ -235,7 +235,9 @@ mod tests {
     fn texts_of_megabytes_are_cut() {
         let mut out = Diagnostics::default();
         let long = "é".repeat(1_000_000);
-        out.push(Diagnostic::error(Code::UnknownKey, place(0), long.as_str()).help(long.as_str()).label("short").also(place(1), long));
+        out.push(
+            Diagnostic::error(Code::UnknownKey, place(0), long.as_str()).help(long.as_str()).label("short").also(place(1), long),
+        );
         let list = out.into_sorted();
         assert!(list[0].message.len() < 900 && list[0].message.contains("é ... é"));
         assert!(list[0].help.as_ref().is_some_and(|h| h.len() < 900) && list[0].others[0].text.len() < 900);

@@ -30,7 +30,9 @@ pub fn nearest<'a>(typed: &str, legal: impl IntoIterator<Item = &'a str>) -> Opt
     if by_distance.is_some() || length < 3 {
         return by_distance;
     }
-    let begins = |name: &str| name.len() >= length && name.chars().flat_map(char::to_lowercase).take(letters.len()).eq(letters.iter().copied());
+    let begins = |name: &str| {
+        name.len() >= length && name.chars().flat_map(char::to_lowercase).take(letters.len()).eq(letters.iter().copied())
+    };
     let mut longer = legal.into_iter().filter(|name| *name != typed && begins(name));
     longer.next().filter(|_| longer.next().is_none())
 }

@@ -21,7 +21,11 @@ const MAX_ALIASED_NODES: usize = 100_000;
 /// The most bytes of text that all aliases of a file may stand for together.
 const MAX_ALIASED_BYTES: usize = 1024 * 1024;
 /// The most nodes of a file.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 300_000;
+/// The most comments of a file that silence something.
+const MAX_ALLOWS: usize = 10_000;
+/// The most comments of a file.
+const MAX_COMMENTS: usize = 500_000;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -46,13 +50,14 @@ pub(crate) fn read(text: &str, source: SourceId, out: &mut Diagnostics) -> Docum
         aliases: 0,
         aliased: Weight::default(),
         nodes: 0,
+        comments: 0,
         documents: 0,
         last_end: 0,
     };
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
-        max_buffered_comment_events: crate::text::MAX_BYTES,
+        max_buffered_comment_events: MAX_COMMENTS,
     };
     let mut complete = true;
     for next in Parser::new_from_str_with_options(text, options) {
@@ -177,6 +182,7 @@ struct Builder<'a> {
     aliases: usize,
     aliased: Weight,
     nodes: usize,
+    comments: usize,
     documents: usize,
     last_end: usize,
 }
@@ -220,7 +226,13 @@ impl Builder<'_> {
                 return true;
             }
             Event::Comment(text, _) => {
-                self.allows.extend(Allow::read(&text, span));
+                self.comments += 1;
+                if self.comments > MAX_COMMENTS {
+                    return self.fatal(too_many_comments(span));
+                }
+                if self.allows.len() < MAX_ALLOWS {
+                    self.allows.extend(Allow::read(&text, span));
+                }
                 return true;
             }
             Event::UnresolvedAlias(name) => {
@@ -416,6 +428,11 @@ impl Builder<'_> {
     }
 
     fn syntax(&mut self, error: &granit_parser::ScanError) {
+        if matches!(error.kind(), ErrorKind::TooManyComments) {
+            let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+            self.out.push(too_many_comments(self.span(at, at)));
+            return;
+        }
         let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
         let open = self.stack.iter().rev().find(|f| f.flow).map(|f| f.start);
         let diagnostic = crate::syntax::explain(&crate::syntax::Broken {
@@ -429,6 +446,11 @@ impl Builder<'_> {
         });
         self.out.push(diagnostic);
     }
+}
+
+fn too_many_comments(span: Span) -> Diagnostic {
+    Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_COMMENTS} comments"))
+        .help("keep the text in a file of its own")
 }
 
 /// The key that a node stands for, unless it is refused.
