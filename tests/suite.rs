@@ -4,6 +4,7 @@
 mod binary;
 mod fixtures;
 mod harness;
+mod robust;
 mod schemas;
 mod star;
 mod starter;

@@ -11,6 +11,7 @@
 
 mod check;
 mod commands;
+mod hostile;
 mod journal;
 mod limits;
 mod project;
@@ -44,6 +45,7 @@ const GROUPS: &[(&str, Group)] = &[
     ("commands", commands::run),
     ("stack", stack::run),
     ("check", check::run),
+    ("hostile", hostile::run),
     ("journal", journal::run),
 ];
 

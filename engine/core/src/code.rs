@@ -41,6 +41,7 @@ codes! {
     NotUtf8 = "E0002", "the file is not UTF-8", "Playbooks are UTF-8 text. Save the file as UTF-8; the message names the first byte that is not.";
     ControlCharacter = "E0003", "a control or direction character", "Control characters and text-direction characters hide what a file says. Remove it, or write it as an escape such as \"\\e\" in a double-quoted string.";
     TooLarge = "E0004", "the file is too large", "A playbook may be at most 10 MiB, nested at most 64 deep. Split it, or keep the data in a file of its own.";
+    TooManyMistakes = "E0005", "more mistakes than are listed", "Of each file the first thousand mistakes are listed, and the rest is counted. Mend those that are listed and check again.";
     // E01xx: YAML
     YamlSyntax = "E0101", "the YAML cannot be read", "The text is not YAML. The message says what was expected where; a missing quote, a tab, or a wrong indent is the usual cause.";
     DuplicateKey = "E0102", "a key is given twice", "A map says each key once. In other tools the later one silently wins; here it is a mistake.";
@@ -122,6 +123,7 @@ codes! {
     SecretInClear = "W0110", "something that looks like a secret, written in the file", "A file that others read, and that a version control system keeps for ever, is no place for a password. Give it as a parameter of type `secret`, or through `env:`.";
     Shadowed = "W0111", "a name that hides another one", "A loop's item has the name of a variable, or of the item of a loop around it, which cannot be used inside.";
     LookAlike = "W0112", "a name that looks like another one", "The name mixes letters of two scripts, such as a Cyrillic `а` among Latin letters: it is read as one name and is another.";
+    TooManyWarnings = "W0113", "more warnings than are listed", "Of each file the first thousand warnings are listed, and the rest is counted.";
     UnusedRule = "W0701", "a rule of a test's world that no call used", "The playbook makes no call that fits the rule, or a rule before it answers them all. Take it out, or mend what it matches. With `--strict` it is a failure.";
 }
 

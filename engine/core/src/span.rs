@@ -97,7 +97,12 @@ pub struct Source {
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Vec<u32>,
+    /// How many characters there are before each block of the text; counted when a place far into a line is asked for.
+    characters: std::sync::OnceLock<Vec<u32>>,
 }
+
+/// How many bytes are counted at once.
+const BLOCK: usize = 4096;
 
 /// A position as people count: line and column from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,10 +134,10 @@ impl Source {
     fn new(name: String, text: Arc<str>) -> Self {
         let line_starts =
             std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1)).collect();
-        Source { name, text, line_starts }
+        Source { name, text, line_starts, characters: std::sync::OnceLock::new() }
     }
 
-    /// The line and column of a byte offset.
+    /// The line and column of a byte offset. It costs the same however long the line is.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len()) as u32;
         let line = self.line_starts.partition_point(|s| *s <= offset).max(1);
@@ -141,8 +146,29 @@ impl Source {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let column = self.text[start..end].chars().count() as u32 + 1;
-        Position { line: line as u32, column }
+        let characters = if end - start < BLOCK {
+            self.text[start..end].chars().count() as u32
+        } else {
+            self.characters_before(end) - self.characters_before(start)
+        };
+        Position { line: line as u32, column: characters + 1 }
+    }
+
+    /// How many characters of the whole text begin before a byte offset.
+    fn characters_before(&self, offset: usize) -> u32 {
+        let begins = |bytes: &[u8]| bytes.iter().filter(|b| (**b as i8) >= -0x40).count() as u32;
+        let bytes = self.text.as_bytes();
+        let blocks = self.characters.get_or_init(|| {
+            let mut sum = 0;
+            std::iter::once(0)
+                .chain(bytes.chunks(BLOCK).map(|block| {
+                    sum += begins(block);
+                    sum
+                }))
+                .collect()
+        });
+        let block = offset / BLOCK;
+        blocks.get(block).copied().unwrap_or(0) + begins(&bytes[block * BLOCK..offset])
     }
 
     /// The line (from 1) of a byte offset. Unlike [`Source::position`], it costs the same however long the line is.
@@ -231,6 +257,19 @@ mod tests {
         assert_eq!(source.position(6), Position { line: 2, column: 1 });
         assert_eq!(source.line(2), "second");
         assert_eq!(source.position(9999).line, 3);
+    }
+
+    #[test]
+    fn positions_far_into_a_line_are_counted_the_same_way() {
+        let mut map = SourceMap::default();
+        let text = format!("é\n{}x", "aé\u{1F600}".repeat(5_000));
+        let id = map.add("a.yaml", text.as_str());
+        let source = map.get(id).expect("just added");
+        for (at, _) in text.char_indices().skip(2).step_by(97) {
+            let column = text[3..at.max(3)].chars().count() as u32 + 1;
+            assert_eq!(source.position(at as u32), Position { line: 2, column }, "{at}");
+        }
+        assert_eq!(source.position(text.len() as u32).column, 15_002);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Comments that silence warnings: `# runbook: allow W0104`.
 
+use std::collections::HashMap;
+
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Severity};
-use runbook_core::span::{SourceMap, Span};
+use runbook_core::span::{SourceId, SourceMap, Span};
 
 /// A comment that silences warnings of its line and the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +52,24 @@ impl Allow {
 ///
 /// The lines themselves are looked at, so that a comment inside the text of a `shell: |` counts as well.
 pub(crate) fn silence(diagnostics: Vec<Diagnostic>, sources: &SourceMap) -> Vec<Diagnostic> {
-    let silenced = |d: &Diagnostic| {
+    // What each line allows, worked out once for each text: the first comment of a line counts.
+    let mut allowed: HashMap<SourceId, HashMap<u32, Vec<Code>>> = HashMap::new();
+    let mut silenced = |d: &Diagnostic| {
         let Some(span) = d.span else { return false };
         let Some(source) = sources.get(span.source) else { return false };
-        let at = source.position(span.start).line;
-        [at, at.saturating_sub(1)].into_iter().filter(|l| *l > 0).any(|line| {
-            let text = source.line(line);
-            let comment = text.find("# runbook:").and_then(|i| Allow::read(&text[i + 1..], span));
-            comment.is_some_and(|allow| allow.codes.contains(&d.code))
-        })
+        let lines = allowed.entry(span.source).or_insert_with(|| {
+            let mut lines = HashMap::new();
+            for (at, _) in source.text.match_indices("# runbook:") {
+                let line = source.line_of(at as u32);
+                lines.entry(line).or_insert_with(|| {
+                    let rest = source.text[at + 1..].lines().next().unwrap_or("");
+                    Allow::read(rest, span).map_or_else(Vec::new, |allow| allow.codes)
+                });
+            }
+            lines
+        });
+        let at = source.line_of(span.start);
+        [at, at.saturating_sub(1)].iter().filter_map(|line| lines.get(line)).any(|codes| codes.contains(&d.code))
     };
     diagnostics.into_iter().filter(|d| d.severity == Severity::Error || !silenced(d)).collect()
 }

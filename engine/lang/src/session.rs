@@ -311,7 +311,7 @@ impl<'a> Session<'a> {
             if read.whole {
                 check::system(&project, &read.system, &read.lost, &mut read.out);
             }
-            all.extend(std::mem::take(&mut read.out).into_sorted());
+            all.absorb(std::mem::take(&mut read.out));
         }
         for (name, unit) in &self.units {
             let Some(read) = self.read.get_mut(name) else { continue };
@@ -321,7 +321,7 @@ impl<'a> Session<'a> {
             check::playbook(&project, name, unit, &read.lost, &mut read.out);
         }
         for read in self.read.values_mut() {
-            all.extend(std::mem::take(&mut read.out).into_sorted());
+            all.absorb(std::mem::take(&mut read.out));
         }
         all.extend(self.allows.iter().filter_map(Allow::complaint));
         let mut all = all.into_sorted();

@@ -18,8 +18,14 @@ const MAX_DEPTH: usize = 64;
 const MAX_ALIASES: usize = 64;
 /// The most nodes that all aliases of a file may stand for together.
 const MAX_ALIASED_NODES: usize = 100_000;
+/// The most bytes of text that all aliases of a file may stand for together.
+const MAX_ALIASED_BYTES: usize = 1024 * 1024;
 /// The most nodes of a file.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 300_000;
+/// The most comments of a file that silence something.
+const MAX_ALLOWS: usize = 10_000;
+/// The most comments of a file.
+const MAX_COMMENTS: usize = 500_000;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -39,17 +45,19 @@ pub(crate) fn read(text: &str, source: SourceId, out: &mut Diagnostics) -> Docum
         stack: Vec::new(),
         root: None,
         anchors: HashMap::new(),
+        kept: Weight::default(),
         allows: Vec::new(),
         aliases: 0,
-        aliased_nodes: 0,
+        aliased: Weight::default(),
         nodes: 0,
+        comments: 0,
         documents: 0,
         last_end: 0,
     };
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,
-        max_buffered_comment_events: crate::text::MAX_BYTES,
+        max_buffered_comment_events: MAX_COMMENTS,
     };
     let mut complete = true;
     for next in Parser::new_from_str_with_options(text, options) {
@@ -67,6 +75,52 @@ pub(crate) fn read(text: &str, source: SourceId, out: &mut Diagnostics) -> Docum
     }
     let Builder { root, allows, .. } = builder;
     Document { root: if complete { root } else { None }, allows }
+}
+
+/// A node that an alias may stand for.
+enum Anchored {
+    /// It is being read.
+    Open,
+    Node(Node, Weight),
+    /// It is larger than what aliases may stand for.
+    TooLarge(&'static str),
+}
+
+/// How large a tree is.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Weight {
+    fn add(&mut self, other: Weight) {
+        self.nodes += other.nodes;
+        self.bytes += other.bytes;
+    }
+
+    fn remove(&mut self, other: Weight) {
+        self.nodes -= other.nodes;
+        self.bytes -= other.bytes;
+    }
+
+    /// What it is more of than aliases may stand for.
+    fn over(self) -> Option<&'static str> {
+        match () {
+            () if self.nodes > MAX_ALIASED_NODES => Some("100000 values"),
+            () if self.bytes > MAX_ALIASED_BYTES => Some("1 MiB of text"),
+            () => None,
+        }
+    }
+}
+
+/// How much text a tree holds.
+fn bytes_of(node: &Node) -> usize {
+    match &node.kind {
+        NodeKind::Scalar(scalar) => scalar.text.len() + scalar.map.pieces.len() * 8,
+        NodeKind::List(items) => items.iter().map(bytes_of).sum(),
+        NodeKind::Map(entries) => entries.iter().map(|(k, v)| k.value.len() + bytes_of(v)).sum(),
+    }
 }
 
 /// A list or map whose end has not been read.
@@ -121,12 +175,14 @@ struct Builder<'a> {
     out: &'a mut Diagnostics,
     stack: Vec<Frame>,
     root: Option<Node>,
-    /// Finished anchored nodes with their sizes; `None` while the node is being read.
-    anchors: HashMap<usize, Option<(Node, usize)>>,
+    anchors: HashMap<usize, Anchored>,
+    /// How much is kept for aliases.
+    kept: Weight,
     allows: Vec<Allow>,
     aliases: usize,
-    aliased_nodes: usize,
+    aliased: Weight,
     nodes: usize,
+    comments: usize,
     documents: usize,
     last_end: usize,
 }
@@ -170,7 +226,13 @@ impl Builder<'_> {
                 return true;
             }
             Event::Comment(text, _) => {
-                self.allows.extend(Allow::read(&text, span));
+                self.comments += 1;
+                if self.comments > MAX_COMMENTS {
+                    return self.fatal(too_many_comments(span));
+                }
+                if self.allows.len() < MAX_ALLOWS {
+                    self.allows.extend(Allow::read(&text, span));
+                }
                 return true;
             }
             Event::UnresolvedAlias(name) => {
@@ -183,9 +245,7 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, _) => {
                 let node = self.scalar(&text, style, start, end);
                 self.last_end = end;
-                if anchor != 0 {
-                    self.anchors.insert(anchor, Some((node.clone(), 1)));
-                }
+                self.keep(anchor, &node, 1);
                 return self.place(node, 1);
             }
             Event::SequenceStart(style, anchor, _) => {
@@ -206,9 +266,7 @@ impl Builder<'_> {
             FrameKind::Map { entries, .. } => NodeKind::Map(entries),
         };
         let node = Node { span: self.span(frame.start, end), kind };
-        if frame.anchor != 0 {
-            self.anchors.insert(frame.anchor, Some((node.clone(), frame.nodes)));
-        }
+        self.keep(frame.anchor, &node, frame.nodes);
         self.place(node, frame.nodes)
     }
 
@@ -216,7 +274,7 @@ impl Builder<'_> {
         let flow = style == StructureStyle::Flow;
         self.last_end = self.last_end.max(end);
         if anchor != 0 {
-            self.anchors.insert(anchor, None);
+            self.anchors.insert(anchor, Anchored::Open);
         }
         if self.stack.len() >= MAX_DEPTH {
             let span = self.span(start, end.max(start + 1).min(self.text.len()));
@@ -235,17 +293,43 @@ impl Builder<'_> {
             let message = format!("more than {MAX_ALIASES} aliases in one file");
             return self.fatal(Diagnostic::error(Code::YamlFeature, span, message).help("write the values out, or use `vars`"));
         }
-        let Some(Some((node, nodes))) = self.anchors.get(&id).cloned() else {
-            return self
-                .fatal(Diagnostic::error(Code::YamlFeature, span, "the anchor contains itself").help("write the value out"));
+        let too_much = match self.anchors.get(&id) {
+            Some(Anchored::Node(_, weight)) => {
+                self.aliased.add(*weight);
+                self.aliased.over()
+            }
+            Some(Anchored::TooLarge(what)) => Some(*what),
+            _ => {
+                return self
+                    .fatal(Diagnostic::error(Code::YamlFeature, span, "the anchor contains itself").help("write the value out"));
+            }
         };
-        self.aliased_nodes += nodes;
-        if self.aliased_nodes > MAX_ALIASED_NODES {
-            let message = format!("the aliases of this file stand for more than {MAX_ALIASED_NODES} values");
+        if let Some(what) = too_much {
+            let message = format!("the aliases of this file stand for more than {what}");
             return self.fatal(Diagnostic::error(Code::YamlFeature, span, message).help("write the values out, or use `vars`"));
         }
+        let Some(Anchored::Node(node, weight)) = self.anchors.get(&id) else { return true };
+        let (node, nodes) = (node.clone(), weight.nodes);
         self.last_end = span.end as usize;
         self.place(node, nodes)
+    }
+
+    /// Keeps a node that has an anchor, unless no alias could stand for it anyway.
+    fn keep(&mut self, anchor: usize, node: &Node, nodes: usize) {
+        if anchor == 0 {
+            return;
+        }
+        // Counted before it is copied: anchors may stand inside each other.
+        let weight = Weight { nodes, bytes: if nodes > MAX_ALIASED_NODES { 0 } else { bytes_of(node) } };
+        self.kept.add(weight);
+        let kept = match self.kept.over() {
+            None => Anchored::Node(node.clone(), weight),
+            Some(what) => {
+                self.kept.remove(weight);
+                Anchored::TooLarge(what)
+            }
+        };
+        self.anchors.insert(anchor, kept);
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, start: usize, end: usize) -> Node {
@@ -344,6 +428,11 @@ impl Builder<'_> {
     }
 
     fn syntax(&mut self, error: &granit_parser::ScanError) {
+        if matches!(error.kind(), ErrorKind::TooManyComments) {
+            let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+            self.out.push(too_many_comments(self.span(at, at)));
+            return;
+        }
         let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
         let open = self.stack.iter().rev().find(|f| f.flow).map(|f| f.start);
         let diagnostic = crate::syntax::explain(&crate::syntax::Broken {
@@ -357,6 +446,11 @@ impl Builder<'_> {
         });
         self.out.push(diagnostic);
     }
+}
+
+fn too_many_comments(span: Span) -> Diagnostic {
+    Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_COMMENTS} comments"))
+        .help("keep the text in a file of its own")
 }
 
 /// The key that a node stands for, unless it is refused.
@@ -567,6 +661,8 @@ mod tests {
             bomb.push_str(&format!("a{i}: &a{i} [{}]\n", of.trim_end_matches(", ")));
         }
         assert!(tree(&bomb).1[0].contains("stand for more than"));
+        let large = format!("a: &x \"{}\"\nb: [*x, *x]\n", "x".repeat(600_000));
+        assert!(tree(&large).1[0].contains("stand for more than 1 MiB of text"), "{:?}", tree(&large).1);
         let many = format!("a: &x 1\nb: [{}]\n", "*x, ".repeat(65));
         assert!(tree(&many).1[0].contains("more than 64 aliases"));
     }

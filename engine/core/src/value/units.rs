@@ -34,6 +34,10 @@ const SIZE_UNITS: &[(&str, u64)] = &[
 
 /// Splits `1h30m` into `(1, h)`, `(30, m)`.
 fn parts(text: &str) -> Option<Vec<(&str, &str)>> {
+    // Longer than anything that has a meaning.
+    if text.len() > 64 {
+        return None;
+    }
     let mut rest = text;
     let mut out = Vec::new();
     while !rest.is_empty() {

@@ -195,7 +195,7 @@ impl Writer<'_> {
         let block = scalar::block(&self.text[header.0..header.1], &self.text[from..node.end.max(from)], decoded);
         self.out.push(&block.header);
         self.comments_beside(from);
-        for line in &block.lines {
+        for line in block.lines() {
             self.out.line(if line.is_empty() { 0 } else { indent.max(INDENT) });
             self.out.push(line);
         }

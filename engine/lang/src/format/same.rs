@@ -1,5 +1,7 @@
 //! Whether two texts say the same: the net under the formatter.
 
+use std::collections::VecDeque;
+
 use granit_parser::{Event, ScalarStyle};
 
 use super::tree::events;
@@ -8,11 +10,19 @@ use crate::scalar::other_reading;
 
 /// What differs between a text and its new layout, if anything does: a value, its kind, a key, the order, an anchor or a comment.
 pub(super) fn difference(old: &str, new: &str) -> Option<String> {
-    let (mut old_comments, mut new_comments) = (Vec::new(), Vec::new());
+    // Comments that the other side has not come to yet: one may stand at a slightly different place between the values.
+    let (mut old_comments, mut new_comments) = (VecDeque::new(), VecDeque::new());
     let mut old = events(old);
     let mut new = events(new);
     loop {
         let (before, after) = (next(&mut old, &mut old_comments), next(&mut new, &mut new_comments));
+        while let (Some(before), Some(after)) = (old_comments.front(), new_comments.front()) {
+            if before != after {
+                return Some(format!("the comment `{before}` became `{after}`"));
+            }
+            old_comments.pop_front();
+            new_comments.pop_front();
+        }
         match (before, after) {
             (Ok(None), Ok(None)) => break,
             (Ok(Some(before)), Ok(Some(after))) if same(&before, &after) => {}
@@ -21,24 +31,18 @@ pub(super) fn difference(old: &str, new: &str) -> Option<String> {
             (_, Err(error)) => return Some(format!("the new text cannot be read: {error}")),
         }
     }
-    let place = old_comments.iter().zip(&new_comments).position(|(before, after)| before != after);
-    match place {
-        Some(at) => Some(format!("the comment `{}` became `{}`", old_comments[at], new_comments[at])),
-        None if old_comments.len() != new_comments.len() => {
-            Some(format!("{} comments became {}", old_comments.len(), new_comments.len()))
-        }
-        None => None,
-    }
+    let lost = old_comments.front().map(|c| format!("the comment `{c}` is lost"));
+    lost.or_else(|| new_comments.front().map(|c| format!("the comment `{c}` is new")))
 }
 
 /// The next event that carries meaning; comments are put aside.
 fn next<'a>(
     events: &mut impl Iterator<Item = Result<(Event<'a>, granit_parser::Span), granit_parser::ScanError>>,
-    comments: &mut Vec<String>,
+    comments: &mut VecDeque<String>,
 ) -> Result<Option<Event<'a>>, String> {
     for event in events {
         match event {
-            Ok((Event::Comment(text, _), _)) => comments.push(said(&format!("#{text}"))),
+            Ok((Event::Comment(text, _), _)) => comments.push_back(said(&format!("#{text}"))),
             Ok((event, _)) => return Ok(Some(event)),
             Err(error) => return Err(error.to_string()),
         }
@@ -73,7 +77,7 @@ mod tests {
             ("a: { b: '1', c: no } # x\nd: &k [z, *k]\n", "SingleQuoted"),
             ("a: { c: no, b: 1 } # x\nd: &k [z, *k]\n", "became"),
             ("a: { b: 1, c: no } # y\nd: &k [z, *k]\n", "comment"),
-            ("a: { b: 1, c: no }\nd: &k [z, *k]\n", "1 comments became 0"),
+            ("a: { b: 1, c: no }\nd: &k [z, *k]\n", "the comment `# x` is lost"),
             ("a: { b: 1, c: no } # x\nd: &j [z, *j]\n", "Anchor"),
             ("a: { b: 1, c: no } # x\nd: &k [z]\n", "Alias"),
             ("a: { b: 1, c: no } # x\nd: &k [z, *k]\n  - [", "cannot be read"),

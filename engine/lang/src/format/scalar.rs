@@ -70,48 +70,63 @@ fn double(text: &str) -> String {
 pub(super) struct Block<'a> {
     /// Its header: style, indentation indicator where one is needed, chomping.
     pub(super) header: String,
-    /// Its lines; white space at their ends is content.
-    pub(super) lines: Vec<&'a str>,
-    /// How many lines of the file the content takes, counted from the one after the header.
+    /// How many lines the content takes, counted from the one after the header.
     pub(super) taken: usize,
+    written: &'a str,
+    indent: usize,
+    /// How many lines there are before those that are empty at the end.
+    full: usize,
+}
+
+impl<'a> Block<'a> {
+    /// Its lines; white space at their ends is content.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &'a str> {
+        let indent = self.indent;
+        let full = raw(self.written).take(self.full).map(move |line| &line[indent.min(spaces(line))..]);
+        full.chain(std::iter::repeat_n("", self.taken - self.full))
+    }
+}
+
+/// The lines of a text, without their ends.
+fn raw(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+fn spaces(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
 }
 
 /// Takes a block scalar apart: `written` begins on the line after the header.
 pub(super) fn block<'a>(header: &str, written: &'a str, decoded: &str) -> Block<'a> {
-    let style = &header[..1];
     let keep = header.contains('+');
-    let all: Vec<&str> = written.split('\n').map(|l| l.strip_suffix('\r').unwrap_or(l)).collect();
-    let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let has_text = |line: &&str| line.len() > spaces(line);
     // The first line with a character that is no space tells the indent: what its spaces are less in the decoded text.
-    let has_text = |line: &&&str| !line.trim_start_matches(' ').is_empty();
-    let indent = match (all.iter().find(has_text), decoded.split('\n').collect::<Vec<_>>().iter().find(has_text)) {
+    let indent = match (raw(written).find(has_text), decoded.split('\n').find(has_text)) {
         (Some(source), Some(result)) => spaces(source).saturating_sub(spaces(result)),
         // Nothing but spaces: those beyond the indent are content.
-        _ => all
-            .iter()
+        _ => raw(written)
             .zip(decoded.split('\n'))
             .find(|(_, result)| !result.is_empty())
             .map_or(usize::MAX, |(source, result)| source.len().saturating_sub(result.len())),
     };
-    let mut lines: Vec<&str> = all.iter().map(|line| &line[indent.min(spaces(line))..]).collect();
-    while lines.last().is_some_and(|l| l.is_empty()) {
-        lines.pop();
-    }
+    let content = |line: &str| line.len() > indent.min(spaces(line));
+    let full = raw(written).enumerate().filter(|(_, line)| content(line)).last().map_or(0, |(i, _)| i + 1);
     let ends = decoded.len() - decoded.trim_end_matches('\n').len();
-    if keep {
-        let blank = if lines.is_empty() { ends } else { ends.saturating_sub(1) };
-        lines.resize(lines.len() + blank, "");
-    }
-    let taken = lines.len();
-    let before_text = lines.iter().position(|l| !l.trim_start_matches(' ').is_empty()).map_or(lines.len(), |first| first + 1);
-    let indicator = if lines[..before_text].iter().any(|l| l.starts_with(' ')) { "2" } else { "" };
+    let blank = match () {
+        () if !keep => 0,
+        () if full == 0 => ends,
+        () => ends.saturating_sub(1),
+    };
+    // Up to the first line with text: if one begins with a space, the indent cannot be told from it.
+    let mut text = false;
+    let mut first = raw(written).take(full).take_while(|line| !std::mem::replace(&mut text, has_text(line)));
+    let indicator = if first.any(|line| spaces(line) > indent) { "2" } else { "" };
     let chomping = match () {
-        () if header.contains('-') => "-",
-        () if !lines.is_empty() && ends == 0 => "-",
+        () if header.contains('-') || (full > 0 && ends == 0) => "-",
         () if keep => "+",
         () => "",
     };
-    Block { header: format!("{style}{indicator}{chomping}"), lines, taken }
+    Block { header: format!("{}{indicator}{chomping}", &header[..1]), taken: full + blank, written, indent, full }
 }
 
 #[cfg(test)]
@@ -136,17 +151,18 @@ mod tests {
 
     #[test]
     fn block_scalars_keep_every_byte() {
+        let all = |block: &Block<'static>| block.lines().collect::<Vec<_>>();
         let plain = block("|", "    a\n      b \n\n    c\n\n", "a\n  b \n\nc\n");
-        assert_eq!((plain.header.as_str(), plain.lines, plain.taken), ("|", vec!["a", "  b ", "", "c"], 4));
+        assert_eq!((plain.header.as_str(), all(&plain), plain.taken), ("|", vec!["a", "  b ", "", "c"], 4));
         let kept = block("|+", "  a\n\n\n", "a\n\n\n");
-        assert_eq!((kept.header.as_str(), kept.lines), ("|+", vec!["a", "", ""]));
+        assert_eq!((kept.header.as_str(), all(&kept)), ("|+", vec!["a", "", ""]));
         let indented = block("|4-", "      a\n    b\n", "  a\nb");
-        assert_eq!((indented.header.as_str(), indented.lines), ("|2-", vec!["  a", "b"]));
+        assert_eq!((indented.header.as_str(), all(&indented)), ("|2-", vec!["  a", "b"]));
         let cut = block(">", "  a", "a");
-        assert_eq!((cut.header.as_str(), cut.lines), (">-", vec!["a"]));
+        assert_eq!((cut.header.as_str(), all(&cut)), (">-", vec!["a"]));
         let empty = block("|", "\n\n", "");
-        assert_eq!((empty.header.as_str(), empty.lines.len()), ("|", 0));
+        assert_eq!((empty.header.as_str(), empty.lines().count()), ("|", 0));
         let spaces = block("|2", "     \n", "   \n");
-        assert_eq!((spaces.header.as_str(), spaces.lines), ("|2", vec!["   "]));
+        assert_eq!((spaces.header.as_str(), all(&spaces)), ("|2", vec!["   "]));
     }
 }

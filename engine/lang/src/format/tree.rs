@@ -123,7 +123,7 @@ pub(super) fn events(text: &str) -> Parser<'_, granit_parser::StrInput<'_>> {
         granit_parser::options! {
             disallow_directives: true,
             emit_anchor_events: true,
-            max_buffered_comment_events: crate::text::MAX_BYTES,
+            max_buffered_comment_events: usize::MAX,
         },
     )
 }
