@@ -9,8 +9,8 @@ use runbook_report::{ColorChoice, Facts, TermPolicy};
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(runbook_modules::builtins);
 
-const SYSTEM: &str = include_str!("../../engine/lang/tests/project/system.yaml");
-const OTHER: &str = include_str!("../../engine/lang/tests/project/other.yaml");
+const SYSTEM: &str = include_str!("../bad/project/system.yaml");
+const OTHER: &str = include_str!("../bad/project/other.yaml");
 
 /// Checks the bytes as a playbook, as a system and as a test file.
 pub(crate) fn check(data: &[u8]) {
@@ -52,9 +52,11 @@ pub(crate) fn check(data: &[u8]) {
     let _ = runbook_report::diagnostic::human(&checked.diagnostics, &checked.sources, &policy);
     let _ = runbook_report::diagnostic::json(&checked.diagnostics, &checked.sources);
     if let Ok(loaded) = runbook_lang::load(&loader, "demo/main", &REGISTRY, &Options::default()) {
-        let unit = loaded.plan.root_unit();
-        let _ = runbook_report::show::json(unit);
-        let _ = runbook_report::show::show(unit, &loaded.plan.sources, &REGISTRY, &policy);
+        let given = runbook_core::inputs::Given::default();
+        let known = runbook_report::Known::new(loaded.plan.root_unit(), &given);
+        let shown = runbook_report::show::Shown { plan: &loaded.plan, registry: &REGISTRY, known };
+        let _ = runbook_report::show::json(&shown);
+        let _ = runbook_report::show::show(&shown, &policy);
     }
 }
 

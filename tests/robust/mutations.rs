@@ -251,7 +251,7 @@ fn originals(mark: &Path) -> Vec<Original> {
         .collect();
     let mut out: Vec<Original> =
         shipped.iter().map(|(path, text)| Original { path: path.clone(), text: text.clone(), beside: shipped.clone() }).collect();
-    let project = |name: &str| read(&root.join("engine/lang/tests/project").join(name)).unwrap();
+    let project = |name: &str| read(&root.join("tests/bad/project").join(name)).unwrap();
     let beside = vec![
         ("playbooks/demo/system.yaml".to_owned(), project("system.yaml")),
         ("playbooks/demo/other.yaml".to_owned(), project("other.yaml")),
@@ -307,9 +307,11 @@ fn survives(original: &Original, text: &[u8], registry: &Registry, policy: &Term
 
     let name = original.path.strip_prefix("playbooks/").and_then(|p| p.strip_suffix(".yaml")).unwrap();
     let Ok(loaded) = runbook_lang::load(&loader, name, registry, &Options::default()) else { return false };
-    let unit = loaded.plan.root_unit();
-    let _: serde_json::Value = serde_json::from_str(&runbook_report::show::json(unit)).unwrap();
-    assert!(!runbook_report::show::show(unit, &loaded.plan.sources, registry, policy).is_empty());
+    let given = runbook_core::inputs::Given::default();
+    let known = runbook_report::Known::new(loaded.plan.root_unit(), &given);
+    let shown = runbook_report::show::Shown { plan: &loaded.plan, registry, known };
+    let _: serde_json::Value = serde_json::from_str(&runbook_report::show::json(&shown)).unwrap();
+    assert!(!runbook_report::show::show(&shown, policy).is_empty());
     true
 }
 
@@ -332,6 +334,7 @@ fn ten_thousand_random_edits() {
         plain: false,
         no_input: true,
     });
+    #[expect(clippy::print_stdout, reason = "a run that fails says its seed")]
     println!("seed {seed}, {edits} edits of {} files", originals.len());
     let (next, accepted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {

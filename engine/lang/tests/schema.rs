@@ -95,7 +95,9 @@ fn playbooks_that_are_accepted() {
         ),
         step("{ parallel: [{ note: a, id: a }, { note: b, needs: [a] }, { memory: , every: 5s }] }"),
         top("description:\nlanguage: 1\nexpected_duration: 5m\nlock: none\npermissions: [exec, write: /a, { net: \"*:80\" }]"),
-        top("lock: { name: a, wait: 10m }\nschedule: { every: 5m }\nenv: [HOME, PATH: plain]\nlinks: [{ title: a, url: "http://a/" }]"),
+        top(
+            "lock: { name: a, wait: 10m }\nschedule: { every: 5m }\nenv: [HOME, PATH: plain]\nlinks: [{ title: a, url: \"http://a/\" }]",
+        ),
         top("params: { a: { type: choice, choices: [x] }, b: { default: 5, type: int }, c: {} }").replace(", c: {}", "").leak(),
         tree("{ ask: \"Is it up?\", check: { port: 1 }, yes: { finding: up }, no: continue }"),
         tree("[{ ask: a, id: b, yes: [{ finding: c, severity: info, remedy: { play: other, with: { service: api } } }] }]"),
