@@ -316,6 +316,7 @@ fn survives(original: &Original, text: &[u8], registry: &Registry, policy: &Term
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a run that fails says its seed")]
 fn ten_thousand_random_edits() {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let seed = number("RUNBOOK_SEED").unwrap_or(SEED);
@@ -334,7 +335,6 @@ fn ten_thousand_random_edits() {
         plain: false,
         no_input: true,
     });
-    #[expect(clippy::print_stdout, reason = "a run that fails says its seed")]
     println!("seed {seed}, {edits} edits of {} files", originals.len());
     let (next, accepted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
