@@ -98,6 +98,7 @@ fn inputs(test: &PlayTest) -> Inputs {
         program: "/bin/runbook".into(),
         root: "/project".into(),
         invocation: format!("runbook play {}", test.play.value),
+        detailed_exit: false,
     }
 }
 
