@@ -231,6 +231,5 @@ fn what_an_operator_sees_of_a_tree() {
     golden("triage-inconclusive", &workspace, &fixed(triage(&workspace, broken, &["--detailed-exitcode"])));
     golden("triage-inconclusive-shown", &workspace, &shown("80"));
     golden("triage-procedure", &workspace, &workspace.run(&["triage", "service-start"]));
-    golden("triage-show", &workspace, &workspace.run(&["show", "service-health"]));
     golden("triage-runs", &workspace, &fixed(workspace.run(&["list"])));
 }
