@@ -1,10 +1,8 @@
 //! What the tests share.
 
-mod hostile;
 mod walker;
 mod workspace;
 
-pub(crate) use hostile::{HOSTILE, Hostile};
 pub(crate) use walker::{Walk, Walked, answer, done, fails, unmet};
 pub(crate) use workspace::{Output, Workspace};
 

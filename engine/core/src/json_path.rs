@@ -27,12 +27,20 @@ impl std::fmt::Display for JsonPathError {
     }
 }
 
+/// The most bytes of a query. The library's parser takes hundreds of times the memory of a long text.
+const MAX_LEN: usize = 10_000;
+
 impl JsonPath {
     /// Reads a JSONPath.
     ///
     /// # Errors
     /// What is wrong with it, in one line.
     pub fn parse(text: &str) -> Result<JsonPath, JsonPathError> {
+        if text.len() > MAX_LEN {
+            let shown: String = text.chars().take(40).collect();
+            let cause = format!("it has {} bytes, more than {MAX_LEN}", text.len());
+            return Err(JsonPathError { text: format!("{shown}…"), cause, at: None });
+        }
         let query = parse_json_path(text).map_err(|e| {
             let (cause, at) = cause(&e.to_string());
             JsonPathError { text: text.to_owned(), cause, at }

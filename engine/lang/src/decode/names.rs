@@ -53,7 +53,8 @@ impl Reader<'_> {
         }
         let shaped = text.chars().next().is_some_and(first) && text.chars().all(rest) && text.len() <= MAX;
         if !shaped {
-            let shown: String = text.chars().take(40).collect();
+            // A name may hold line breaks, and a message is one line.
+            let shown: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
             let rule = match naming {
                 Naming::Env => "letters, digits and `_`, not beginning with a digit",
                 Naming::Id => "lowercase letters, digits, `_` and `-`, beginning with a letter",

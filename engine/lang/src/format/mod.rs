@@ -16,8 +16,8 @@ mod write;
 use std::sync::Arc;
 
 use runbook_core::code::Code;
-use runbook_core::diagnostic::{Diagnostics, Severity};
-use runbook_core::span::SourceMap;
+use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use runbook_core::span::{SourceMap, Span};
 
 use crate::load::Failed;
 use crate::{allow, text, yaml};
@@ -42,6 +42,13 @@ pub fn format(name: &str, bytes: &[u8]) -> Result<String, NotFormatted> {
     if let (Some(id), Some(content)) = (id, &content) {
         // Only the mistakes are of interest; the tree is large.
         drop(yaml::read(content, id, &mut out));
+        // Without a line end behind it the YAML reader takes the mark for text.
+        if content.trim_end() == "---" {
+            out.push(
+                Diagnostic::error(Code::EmptyFile, Span::new(id, 0, 0), "the file says nothing")
+                    .help("a playbook begins with `playbook: WHAT IT DOES` and `steps:`"),
+            );
+        }
     }
     let (Some(id), false) = (id, out.has_errors()) else {
         let diagnostics = out.into_sorted().into_iter().filter(|d| d.severity == Severity::Error).collect();

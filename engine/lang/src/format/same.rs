@@ -60,6 +60,8 @@ fn same(before: &Event<'_>, after: &Event<'_>) -> bool {
         // Brackets and lines say the same.
         (Event::SequenceStart(_, old, _), Event::SequenceStart(_, new, _))
         | (Event::MappingStart(_, old, _), Event::MappingStart(_, new, _)) => old == new,
+        // So does a `---` that begins the document.
+        (Event::DocumentStart(..), Event::DocumentStart(..)) => true,
         _ => before == after,
     }
 }
