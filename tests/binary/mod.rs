@@ -5,6 +5,7 @@ mod answers_file;
 mod bad_files;
 mod bad_input;
 mod commands;
+mod cookbook;
 mod fmt;
 mod generated;
 mod golden;
