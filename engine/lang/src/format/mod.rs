@@ -43,7 +43,8 @@ pub fn format(name: &str, bytes: &[u8]) -> Result<String, NotFormatted> {
         // Only the mistakes are of interest; the tree is large.
         drop(yaml::read(content, id, &mut out));
         // Without a line end behind it the YAML reader takes the mark for text.
-        if content.trim_end() == "---" {
+        let said = content.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        if said.eq(["---"]) {
             out.push(
                 Diagnostic::error(Code::EmptyFile, Span::new(id, 0, 0), "the file says nothing")
                     .help("a playbook begins with `playbook: WHAT IT DOES` and `steps:`"),
