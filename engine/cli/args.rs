@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about,
     disable_help_subcommand = true,
     arg_required_else_help = false,
-    after_help = "Try: runbook list\n     runbook show stack-start\n     runbook play stack-start\n     runbook check\n     runbook test\nExit codes: runbook help exit-codes"
+    after_help = "Try: runbook new first-try\n     runbook check\n     runbook play first-try\n     runbook runs show\nExit codes: runbook help exit-codes"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

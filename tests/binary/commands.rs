@@ -93,7 +93,18 @@ fn schemas_completions_and_help() {
     workspace.run(&["help", "play"]).expect(0);
     workspace.run(&["--version"]).expect(0);
     let out = workspace.run(&[]).expect(0);
-    assert!(out.stdout.contains("runbook play stack-start"), "{}", out.stdout);
+    assert_eq!(workspace.run(&["help"]).expect(0).stdout, out.stdout);
+    let heads: Vec<&str> = out.stdout.lines().filter(|l| !l.is_empty() && !l.starts_with(' ')).take(5).collect();
+    assert_eq!(heads, ["Run operators' procedures written as YAML playbooks.", "Try", "Run", "Look", "Write"]);
+    assert_eq!(out.stdout.lines().filter(|l| l.starts_with("  runbook ")).count(), 4, "{}", out.stdout);
+    // Every command is there once.
+    for name in
+        ["play", "list", "show", "check", "new", "test", "fmt", "modules", "runs", "explain", "schema", "completions", "help"]
+    {
+        let found = out.stdout.lines().filter(|l| l.starts_with("  ") && l.split_whitespace().next() == Some(name)).count();
+        assert_eq!(found, 1, "{name}: {}", out.stdout);
+    }
+    assert!(out.stdout.lines().count() < 48, "it fits on a screen: {}", out.stdout);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use runbook_core::exit::Exit;
+use runbook_report::overview::{self, Group};
 
 use super::{complain, say};
 use crate::args::Cli;
@@ -20,12 +21,51 @@ CI                  no animation and no questions
 TERM=dumb           no colour and no animation
 ";
 
+/// What to try first, with what it does.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("runbook new first-try", "write a playbook that runs, to change it"),
+    ("runbook check", "look for mistakes; nothing is run"),
+    ("runbook play first-try", "run it"),
+    ("runbook runs show", "see the latest run again"),
+];
+
+/// The commands in groups. A command that is in none comes last.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Run", &["play", "triage", "resume", "undo", "answers"]),
+    ("Look", &["list", "show", "tree", "graph", "doc", "runs", "report", "history", "modules", "explain"]),
+    ("Write", &["new", "check", "test", "fmt", "schema"]),
+];
+
+/// What the program is and what can be done with it, on one screen.
+pub(crate) fn overview(context: &Context) -> Exit {
+    let root = Cli::command();
+    let mut left: Vec<(String, String)> = root
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set())
+        .map(|c| (c.get_name().to_owned(), c.get_about().map(ToString::to_string).unwrap_or_default()))
+        .collect();
+    let mut groups: Vec<Group> = GROUPS
+        .iter()
+        .map(|(name, commands)| {
+            let found = commands.iter().filter_map(|wanted| {
+                let at = left.iter().position(|(name, _)| name == wanted)?;
+                Some(left.remove(at))
+            });
+            Group { name, commands: found.collect() }
+        })
+        .collect();
+    groups.push(Group { name: "More", commands: left });
+    let more = [
+        "runbook COMMAND --help tells all about a command; runbook --help all flags.",
+        "runbook help exit-codes, environment, expressions.",
+    ];
+    say(&overview::overview("Run operators' procedures written as YAML playbooks.", EXAMPLES, &groups, &more, &context.out));
+    Exit::Ok
+}
+
 pub(crate) fn help(context: &Context, topic: Option<&str>) -> Exit {
     let mut root = Cli::command();
-    let Some(topic) = topic else {
-        say(&root.render_long_help().to_string());
-        return Exit::Ok;
-    };
+    let Some(topic) = topic else { return overview(context) };
     match topic {
         "exit-codes" => say(&runbook_report::code_doc::exit_codes(&context.out)),
         "environment" => say(ENVIRONMENT),

@@ -32,11 +32,7 @@ use crate::context::Context;
 /// Carries a command out.
 pub(crate) fn dispatch(cli: Cli) -> Exit {
     let Cli { common, command } = cli;
-    let Some(command) = command else {
-        let mut help = Cli::command();
-        let _ = writeln!(std::io::stdout(), "{}", help.render_help());
-        return Exit::Ok;
-    };
+    let Some(command) = command else { return help::overview(&Context::gather(common)) };
     let context = Context::gather(common);
     context.start_logging();
     match command {

@@ -21,10 +21,10 @@ pub(crate) fn new(context: &Context, new: &New) -> Exit {
         }
     };
     let folder = folder(context);
-    let schema = schema(&folder, &name);
-    let text = match &new.from_shell {
-        Some(script) => match from_shell(context, script, &name, schema.as_deref()) {
-            Ok(text) => text,
+    let schema = |kind: &str, below: usize| schema(&folder, &name, kind, below);
+    let (text, tests) = match &new.from_shell {
+        Some(script) => match from_shell(context, script, &name, schema("playbook", 0).as_deref()) {
+            Ok(text) => (text, None),
             Err(Refused { message, help, exit }) => {
                 complain(context, &message, help.as_deref());
                 return exit;
@@ -36,16 +36,17 @@ pub(crate) fn new(context: &Context, new: &New) -> Exit {
                 (_, true) => Kind::Checklist,
                 _ => Kind::Procedure,
             };
-            starter::starter(kind, &name, schema.as_deref())
+            let tests = starter::starter_tests(kind, &name, schema("test", 1).as_deref());
+            (starter::starter(kind, &name, schema("playbook", 0).as_deref()), Some(tests))
         }
     };
     if new.print {
         say(&text);
         return Exit::Ok;
     }
-    match write(context, &folder, &name, &text) {
+    match write(context, &folder, &name, &text, tests.as_deref()) {
         Ok(made) => {
-            tell(context, &name, &made);
+            tell(context, &name, &made, new.triage);
             Exit::Ok
         }
         Err(Refused { message, help, exit }) => {
@@ -108,18 +109,18 @@ fn folder(context: &Context) -> PathBuf {
     }
 }
 
-/// The schema that editors are pointed to, as a path from the playbook: the project's `schemas/playbook.schema.json`, if it is there.
+/// A schema that editors are pointed to, as a path from `below` folders below the playbook: the project's `schemas/KIND.schema.json`,
+/// if it is there.
 ///
 /// Nothing is written for it: a project that wants one says `runbook schema > schemas/playbook.schema.json` once.
-fn schema(folder: &Path, name: &NewName) -> Option<String> {
-    const FILE: &str = "schemas/playbook.schema.json";
-    let root = folder.parent()?;
-    let up = if name.system().is_some() { "../.." } else { ".." };
-    root.join(FILE).is_file().then(|| format!("{up}/{FILE}"))
+fn schema(folder: &Path, name: &NewName, kind: &str, below: usize) -> Option<String> {
+    let file = format!("schemas/{kind}.schema.json");
+    let up = "../".repeat(1 + usize::from(name.system().is_some()) + below);
+    folder.parent()?.join(&file).is_file().then(|| format!("{up}{file}"))
 }
 
-/// Writes a file of the playbooks folder that is not there yet.
-fn write(context: &Context, folder: &Path, name: &NewName, text: &str) -> Result<Made, Refused> {
+/// Writes a playbook that is not there yet, and its tests, unless there are some.
+fn write(context: &Context, folder: &Path, name: &NewName, text: &str, tests: Option<&str>) -> Result<Made, Refused> {
     let mut made = Made { folders: Vec::new(), files: Vec::new() };
     let inside = name.system().map_or_else(|| folder.to_path_buf(), |system| folder.join(system));
     // The other ending names the same playbook.
@@ -127,30 +128,49 @@ fn write(context: &Context, folder: &Path, name: &NewName, text: &str) -> Result
     if let Some(there) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
         return Err(exists(context, there, name));
     }
-    for part in [folder, &inside] {
-        match fs::create_dir(part) {
-            Ok(()) => made.folders.push(part.to_path_buf()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && part.is_dir() => {}
-            Err(error) => {
-                return Err(Refused {
-                    message: format!("the folder {} cannot be made: {}", shown(context, part), cause(&error)),
-                    help: None,
-                    exit: Exit::Internal,
-                });
-            }
-        }
-    }
     let [path, _] = taken;
-    let written = fs::OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut f| f.write_all(text.as_bytes()));
-    match written {
+    make_folder(context, folder, &mut made)?;
+    make_folder(context, &inside, &mut made)?;
+    match write_new(&path, text) {
         Ok(()) => made.files.push(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(exists(context, &path, name)),
-        Err(error) => {
-            let message = format!("{} cannot be written: {}", shown(context, &path), cause(&error));
-            return Err(Refused { message, help: None, exit: Exit::Internal });
+        Err(error) => return Err(unwritten(context, &path, &error)),
+    }
+    if let Some(tests) = tests {
+        let folder = inside.join("tests");
+        let path = folder.join(format!("{}.test.yaml", name.name()));
+        make_folder(context, &folder, &mut made)?;
+        match write_new(&path, tests) {
+            Ok(()) => made.files.push(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unwritten(context, &path, &error)),
         }
     }
     Ok(made)
+}
+
+fn make_folder(context: &Context, folder: &Path, made: &mut Made) -> Result<(), Refused> {
+    match fs::create_dir(folder) {
+        Ok(()) => made.folders.push(folder.to_path_buf()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) => {
+            return Err(Refused {
+                message: format!("the folder {} cannot be made: {}", shown(context, folder), cause(&error)),
+                help: None,
+                exit: Exit::Internal,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that is not there yet; a link that leads nowhere is something, too.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn unwritten(context: &Context, path: &Path, error: &std::io::Error) -> Refused {
+    Refused { message: format!("{} cannot be written: {}", shown(context, path), cause(error)), help: None, exit: Exit::Internal }
 }
 
 fn exists(context: &Context, path: &Path, name: &NewName) -> Refused {
@@ -173,7 +193,7 @@ fn cause(error: &std::io::Error) -> String {
 }
 
 /// Says what was made and what to type next.
-fn tell(context: &Context, name: &NewName, made: &Made) {
+fn tell(context: &Context, name: &NewName, made: &Made, tree: bool) {
     let shown = |path: &Path| shown(context, path);
     let full = name.full_name();
     // The flag is needed again; the variable says it for all commands.
@@ -181,10 +201,17 @@ fn tell(context: &Context, name: &NewName, made: &Made) {
         (Some(folder), env) if env.is_none_or(|e| Path::new(e) != folder) => format!(" --playbooks {}", folder.display()),
         _ => String::new(),
     };
+    let tested = made.files.len() > 1;
     let next = [
         (format!("runbook check {full}{flag}"), "look for mistakes; nothing is run"),
-        (format!("runbook play {full}{flag}"), "run it"),
-        (format!("runbook show {full}{flag}"), "see what it does"),
+        match tree {
+            true => (format!("runbook triage {full}{flag}"), "walk it"),
+            false => (format!("runbook play {full}{flag}"), "run it"),
+        },
+        match tested {
+            true => (format!("runbook test {full}{flag}"), "run its tests; nothing real is touched"),
+            false => (format!("runbook show {full}{flag}"), "see what it does"),
+        },
     ];
     if context.common.json {
         let json = serde_json::json!({

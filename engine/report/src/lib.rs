@@ -14,6 +14,7 @@ mod jsonl;
 mod known;
 pub mod list;
 pub mod modules_doc;
+pub mod overview;
 mod page;
 pub mod picture;
 mod plain;

@@ -37,6 +37,18 @@ pub fn starter(kind: Kind, name: &NewName, schema: Option<&str>) -> String {
     format!("{}{}", modeline(schema), text.replacen("TITLE", &yaml::inline(&name.title()), 1))
 }
 
+/// Tests of a starter, each of which passes.
+///
+/// `schema` is the path of the schema of test files, relative to the folder of tests.
+pub fn starter_tests(kind: Kind, name: &NewName, schema: Option<&str>) -> String {
+    let text = match kind {
+        Kind::Procedure => include_str!("texts/procedure.test.yaml"),
+        Kind::Checklist => include_str!("texts/checklist.test.yaml"),
+        Kind::Triage => include_str!("texts/triage.test.yaml"),
+    };
+    format!("{}{}", modeline(schema), text.replace("NAME", name.name()))
+}
+
 /// The line by which editors find the schema.
 fn modeline(schema: Option<&str>) -> String {
     // A line break or another control character would end the comment.
