@@ -148,7 +148,7 @@ fn control_c_at_a_question_and_in_a_step() {
 fn lines_fit_a_narrow_terminal() {
     let workspace = Workspace::with(
         "wide",
-        "playbook: A playbook with a title that is a good deal longer than forty columns\nsteps:\n  - { id: a, name: \"A step with a name that is a good deal longer than forty columns\", command: [echo, hello] }\n  - { id: b, command: [sh, -c, \"echo a line of output that is a good deal longer than forty columns; exit 3\"] }\n",
+        "playbook: A playbook with a title that is a good deal longer than forty columns\nsteps:\n  - { name: \"A step with a name that is a good deal longer than forty columns\", command: [echo, hello] }\n  - { id: b, command: [sh, -c, \"echo a line of output that is a good deal longer than forty columns; exit 3\"] }\n",
     );
     for columns in [40, 80] {
         let terminal = Terminal::open(&workspace, columns, &[], "play wide");

@@ -24,6 +24,7 @@ steps:
     note: "{{ params.name }} was looked at"
 outputs:
   status: "{{ steps.health.status }}"
+  sick: "{{ sick if sick is defined else false }}"
 "#;
 
 /// A project with one playbook and one test of it, whose lines stand below `test:` and `play:`.

@@ -1,11 +1,13 @@
 //! `runbook play`: load, check, lock, journal, walk, report.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use runbook_core::diagnostic::Diagnostic;
 use runbook_core::event::Event;
 use runbook_core::exit::Exit;
 use runbook_core::model::{Contents, Plan};
@@ -51,6 +53,15 @@ struct Typed<'a> {
     want: Want,
 }
 
+/// Says that there are warnings. Whoever runs a playbook is seldom the one who mends it, so they do not stand before the run at length.
+fn mention(name: &str, warnings: &[Diagnostic]) {
+    let codes: BTreeSet<&str> = warnings.iter().map(|w| w.code.as_str()).collect();
+    let codes: Vec<&str> = codes.into_iter().collect();
+    let count = if warnings.len() == 1 { "1 warning".to_owned() } else { format!("{} warnings", warnings.len()) };
+    let said = format!("warning: {count} in `{name}`: {}\n  help: runbook check {name}\n", codes.join(", "));
+    let _ = std::io::stderr().lock().write_all(runbook_report::sanitize(&said).as_bytes());
+}
+
 pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
     let loader = match loader(context) {
         Ok(loader) => loader,
@@ -66,7 +77,7 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
         }
     };
     if !loaded.warnings.is_empty() && !context.common.json && !context.common.quiet {
-        tell_diagnostics(context, &loaded.warnings, &loaded.plan.sources);
+        mention(&play.name, &loaded.warnings);
     }
     let what = match &loaded.plan.root_unit().playbook.contents {
         Contents::Steps(_) => "a procedure",

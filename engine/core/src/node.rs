@@ -1,6 +1,7 @@
 //! The spanned tree that a playbook's YAML is read into, before anything is decoded.
 
 use crate::span::{Span, Spanned, TextMap};
+use crate::value::Value;
 
 /// One node of the tree.
 #[derive(Clone, Debug)]
@@ -78,6 +79,21 @@ impl Node {
     /// The text of a string scalar, or `None` if it means something else.
     pub fn as_str(&self) -> Option<&str> {
         self.as_scalar().filter(|s| s.value == ScalarValue::Str).map(|s| s.text.as_str())
+    }
+
+    /// The value as written, without a schema: text is text.
+    pub fn value(&self) -> Value {
+        match &self.kind {
+            NodeKind::List(items) => Value::list(items.iter().map(Node::value)),
+            NodeKind::Map(entries) => Value::map(entries.iter().map(|(k, v)| (k.value.clone(), v.value()))),
+            NodeKind::Scalar(s) => match s.value {
+                ScalarValue::Null => Value::Null,
+                ScalarValue::Bool(b) => Value::Bool(b),
+                ScalarValue::Int(i) => Value::Int(i),
+                ScalarValue::Float(f) => Value::Float(f),
+                ScalarValue::Str => Value::str(&s.text),
+            },
+        }
     }
 
     /// Whether it is null.

@@ -1,6 +1,6 @@
 //! Reading files once each: playbooks, the systems they belong to, and the playbooks they play.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -303,7 +303,17 @@ impl<'a> Session<'a> {
 
     /// Checks everything that was read and hands out all diagnostics, in the order in which the files were read.
     pub(crate) fn check(&mut self) -> Vec<Diagnostic> {
-        let project = Project { registry: self.registry, units: &self.units, plays: &self.plays };
+        let (loader, listing) = (self.loader, std::cell::OnceCell::new());
+        let words: std::cell::RefCell<HashMap<String, HashSet<String>>> = std::cell::RefCell::default();
+        let tested = |full_name: &str, word: &str| {
+            let mut words = words.borrow_mut();
+            let words = words.entry(full_name.to_owned()).or_insert_with(|| {
+                let listing: &Vec<Found> = listing.get_or_init(|| loader.list().unwrap_or_default());
+                listing.iter().find(|f| f.full_name == full_name).map(|f| words_of_tests(loader, &f.path)).unwrap_or_default()
+            });
+            words.contains(word)
+        };
+        let project = Project { registry: self.registry, units: &self.units, plays: &self.plays, tested: &tested };
         let mut all = std::mem::take(&mut self.out);
         check::play_cycles(&self.units, &self.plays, &mut all);
         check::play_depth(&self.units, &self.plays, &mut all);
@@ -326,16 +336,15 @@ impl<'a> Session<'a> {
         all.extend(self.allows.iter().filter_map(Allow::complaint));
         let mut all = all.into_sorted();
         // Text that is wrong here anyway need not also be warned about.
-        let errors: std::collections::HashSet<Span> =
-            all.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).collect();
+        let errors: HashSet<Span> = all.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).collect();
         all.retain(|d| d.code != Code::AmbiguousScalar || d.span.is_none_or(|s| !errors.contains(&s)));
         // `note: {{ x }}` is a map to YAML: that the braces need quotes says it all.
-        let braces: std::collections::HashSet<(SourceId, u32)> =
+        let braces: HashSet<(SourceId, u32)> =
             all.iter().filter(|d| d.code == Code::YamlFeature).filter_map(|d| d.span).map(|s| (s.source, s.start)).collect();
         all.retain(|d| d.code != Code::WrongType || d.span.is_none_or(|s| !braces.contains(&(s.source, s.start + 1))));
         if !all.is_empty() {
             // Lines beside a mistake are shown; what looks like a secret in them is not, even where the file cannot be read.
-            let shown: std::collections::HashSet<SourceId> =
+            let shown: HashSet<SourceId> =
                 all.iter().flat_map(|d| d.span.into_iter().chain(d.others.iter().map(|l| l.span))).map(|s| s.source).collect();
             let texts = self.sources.iter().filter(|(id, _)| shown.contains(id));
             let found: Vec<Span> = texts.flat_map(|(id, source)| clear::places(&source.text, id)).collect();
@@ -343,6 +352,15 @@ impl<'a> Session<'a> {
         }
         crate::allow::silence(all, &self.sources)
     }
+}
+
+/// Every word in the tests beside a playbook. A mention is enough: tests name steps and variables in several ways.
+fn words_of_tests(loader: &dyn Loader, path: &str) -> HashSet<String> {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let Ok(bytes) = loader.read(&format!("{folder}/tests/{stem}.test.yaml")) else { return HashSet::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map(str::to_owned).collect()
 }
 
 /// A file that cannot be read.

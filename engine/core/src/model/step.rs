@@ -171,6 +171,8 @@ pub struct Each {
     pub span: Span,
     /// The name of the item.
     pub bind: String,
+    /// The place of that name, or of what is repeated over.
+    pub bind_span: Span,
     /// The order.
     pub order: Order,
     /// How many at the same time; 1 for listed orders and unbounded for dependencies unless given.

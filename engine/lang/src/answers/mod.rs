@@ -14,7 +14,7 @@ use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use runbook_core::model::Plan;
 use runbook_core::module::Registry;
-use runbook_core::node::{Node, NodeKind, ScalarValue};
+use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::{SourceId, SourceMap, Span, Spanned};
 use runbook_core::suggest::nearest;
 use runbook_core::value::Value;
@@ -197,9 +197,9 @@ impl File<'_, '_, '_> {
             NodeKind::Map(entries) if entries.iter().any(|(k, _)| GIVEN.get(&k.value).is_some()) => {
                 let fields = self.reader.fields(node, &GIVEN, None)?;
                 let note = self.reader.plain_text(fields.get("note"), "note");
-                Some(Given { value: plain(fields.get("answer")?), note })
+                Some(Given { value: fields.get("answer")?.value(), note })
             }
-            _ => Some(Given { value: plain(node), note: None }),
+            _ => Some(Given { value: node.value(), note: None }),
         }
     }
 
@@ -258,20 +258,5 @@ impl File<'_, '_, '_> {
             None => format!("the questions are {}", known.join(", ")),
         };
         self.push(Diagnostic::error(Code::UnknownAnswer, id.span, format!("no question has the id `{}`", id.value)).help(help));
-    }
-}
-
-/// A value as written; text is text.
-fn plain(node: &Node) -> Value {
-    match &node.kind {
-        NodeKind::List(items) => Value::list(items.iter().map(plain)),
-        NodeKind::Map(entries) => Value::map(entries.iter().map(|(k, v)| (k.value.clone(), plain(v)))),
-        NodeKind::Scalar(s) => match s.value {
-            ScalarValue::Null => Value::Null,
-            ScalarValue::Bool(b) => Value::Bool(b),
-            ScalarValue::Int(i) => Value::Int(i),
-            ScalarValue::Float(f) => Value::Float(f),
-            ScalarValue::Str => Value::str(&s.text),
-        },
     }
 }

@@ -137,6 +137,7 @@ impl Visit<'_, '_, '_> {
         match name {
             "regex_search" | "regex_match" | "regex_replace" | "regex_find_all" => self.pattern(args),
             "jsonpath" => self.jsonpath(args),
+            "date" => self.date_format(node, args),
             "map" => self.named_callable(args, 0, CallableKind::Filter),
             "select" | "reject" => self.named_callable(args, 0, CallableKind::Test),
             "selectattr" | "rejectattr" => self.named_callable(args, 1, CallableKind::Test),

@@ -30,6 +30,24 @@ pub(crate) struct Checker<'a, 'd> {
     pub(crate) used_params: Option<std::collections::HashSet<String>>,
     /// The ids under `steps` that something uses; `None` once all of them may be.
     pub(crate) used_ids: Option<std::collections::HashSet<String>>,
+    /// The names that expressions use bare.
+    pub(crate) used_names: std::collections::HashSet<String>,
+    /// Whether the `when` of the innermost step around the place is what is being looked at.
+    pub(crate) in_when: bool,
+}
+
+impl<'a, 'd> Checker<'a, 'd> {
+    /// A checker that does not look for what is never used.
+    pub(crate) fn new(
+        project: &'a Project<'a>,
+        unit: &'a str,
+        scope: Scope<'a>,
+        lost: &'a Lost,
+        out: &'d mut Diagnostics,
+    ) -> Checker<'a, 'd> {
+        let used_names = std::collections::HashSet::new();
+        Checker { project, unit, scope, lost, out, used_params: None, used_ids: None, used_names, in_when: false }
+    }
 }
 
 impl<'a> Checker<'a, '_> {
@@ -70,7 +88,9 @@ impl<'a> Checker<'a, '_> {
 
     /// Checks an expression and tells what is known about its value.
     pub(crate) fn expr(&mut self, expr: &Expr, own: Option<&Own<'a>>) -> Ty<'a> {
-        Visit { checker: self, expr, own }.node(&expr.root)
+        let ty = Visit { checker: self, expr, own }.node(&expr.root);
+        self.may_be_missing(expr);
+        ty
     }
 }
 
@@ -118,6 +138,13 @@ impl<'a> Visit<'_, 'a, '_> {
 
     /// Checks a node and everything below it.
     pub(super) fn node(&mut self, node: &ExprNode) -> Ty<'a> {
+        let before = self.checker.out.len();
+        let ty = self.typed(node);
+        self.evaluated(node, before);
+        ty
+    }
+
+    fn typed(&mut self, node: &ExprNode) -> Ty<'a> {
         match &node.kind {
             ExprKind::Const(value) => Kind::of(value).map_or(Ty::Any, Ty::Kind),
             ExprKind::Var(name) => self.name(node, name),
@@ -174,6 +201,7 @@ impl<'a> Visit<'_, 'a, '_> {
             }
             ExprKind::And(..) | ExprKind::Or(..) => {
                 self.chain(node);
+                self.logic(node);
                 Ty::Any
             }
             ExprKind::Slice(..) => {
@@ -235,6 +263,7 @@ impl<'a> Visit<'_, 'a, '_> {
     /// A node that a member is taken of.
     fn root(&mut self, node: &ExprNode, member: Option<&str>) -> Ty<'a> {
         let ExprKind::Var(name) = &node.kind else { return self.node(node) };
+        self.checker.used_names.insert(name.clone());
         if name == "params" {
             match (member, &mut self.checker.used_params) {
                 (Some(member), Some(used)) => {
@@ -289,13 +318,14 @@ impl<'a> Visit<'_, 'a, '_> {
     }
 
     fn comparison(&mut self, first: &ExprNode, rest: &[(Compare, ExprNode)]) {
-        let mut left = (first, self.node(first).kind());
+        let mut left = (first, self.node(first));
         for (op, node) in rest {
             if matches!(op, Compare::In | Compare::NotIn) {
                 self.finding(left.0, node);
             }
-            let right = (node, self.node(node).kind());
-            if let (Some(a), Some(b)) = (left.1, right.1) {
+            let right = (node, self.node(node));
+            self.known_comparison(left, *op, right);
+            if let (Some(a), Some(b)) = (left.1.kind(), right.1.kind()) {
                 let sort = match op {
                     Compare::Eq | Compare::Ne => Sort::Equal,
                     Compare::In | Compare::NotIn => Sort::Within,

@@ -1,20 +1,25 @@
 //! Checking decoded playbooks without touching anything: names, kinds, effects and graphs.
 
 mod calls;
+mod constants;
 mod effects;
 mod expr;
+mod flow;
 mod graph;
 mod kinds;
+mod maybe;
 mod names;
 mod playbook;
 mod rules;
 mod scope;
+mod secrets;
 mod steps;
 mod system;
 mod test;
 mod tree;
 mod triage;
 mod ty;
+mod unused;
 
 use std::collections::HashSet;
 
@@ -36,6 +41,8 @@ pub(crate) struct Project<'a> {
     pub(crate) units: &'a IndexMap<String, Unit>,
     /// What `play:` names mean, per playing unit.
     pub(crate) plays: &'a IndexMap<(String, String), String>,
+    /// Whether the tests of a playbook (its full name) mention a name.
+    pub(crate) tested: &'a dyn Fn(&str, &str) -> bool,
 }
 
 /// What the decoder had to leave out of a file: nothing is said about these names again.

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use runbook_core::code::Code;
-use runbook_core::diagnostic::{Diagnostic, Diagnostics};
+use runbook_core::diagnostic::Diagnostics;
 use runbook_core::expr::{ExprKind, Template};
 use runbook_core::model::{Arg, Contents, Lock, Permission, Unit};
 use runbook_core::span::Spanned;
@@ -23,7 +22,7 @@ pub(crate) fn playbook<'a>(project: &'a Project<'a>, full_name: &'a str, unit: &
     let scope = Scope::new(Some(playbook), &unit.system, &lists);
     let whole = !out.has_errors();
     let (used_params, used_ids) = (Some(HashSet::new()), Some(HashSet::new()));
-    let mut checker = Checker { project, unit: full_name, scope, lost, out, used_params, used_ids };
+    let mut checker = Checker { used_params, used_ids, ..Checker::new(project, full_name, scope, lost, out) };
     checker.inputs(unit);
     checker.list(&playbook.requires, Duty::Look("requires"));
     match &playbook.contents {
@@ -43,7 +42,7 @@ pub(crate) fn playbook<'a>(project: &'a Project<'a>, full_name: &'a str, unit: &
     if let Contents::Triage(tree) = &playbook.contents {
         checker.tree_shape(tree, whole);
     }
-    checker.unused_params(unit);
+    checker.unused(unit, &lists);
 }
 
 impl<'a> Checker<'a, '_> {
@@ -51,7 +50,8 @@ impl<'a> Checker<'a, '_> {
     fn inputs(&mut self, unit: &'a Unit) {
         let playbook = &*unit.playbook;
         for (name, arg) in &unit.system.vars {
-            self.scope.add(&name.value, Ty::Written(arg));
+            let secret = self.secret_arg(arg).is_some();
+            self.scope.add_value(&name.value, Ty::Written(arg), secret);
         }
         for (i, param) in playbook.params.iter().enumerate() {
             self.scope.params = Some(i);
@@ -63,7 +63,7 @@ impl<'a> Checker<'a, '_> {
         self.scope.params = None;
         self.vars(&playbook.vars);
         if let Lock::Named { name, .. } = &playbook.lock {
-            self.template(name);
+            self.shown(name);
         }
         for permission in playbook.permissions.iter().flatten() {
             if let Permission::Write(t) | Permission::Net(t) = permission {
@@ -100,27 +100,15 @@ impl<'a> Checker<'a, '_> {
         }
         for (name, arg) in vars {
             self.arg(arg);
-            self.scope.add(&name.value, Ty::Written(arg));
-        }
-    }
-
-    fn unused_params(&mut self, unit: &Unit) {
-        if self.out.has_errors() {
-            return;
-        }
-        let Some(used) = &self.used_params else { return };
-        for param in unit.playbook.params.iter().filter(|p| !used.contains(&p.name.value)) {
-            self.out.push(
-                Diagnostic::warning(Code::Unused, param.name.span, format!("the parameter `{}` is never used", param.name.value))
-                    .help(format!("use it as `params.{}`, or take it out", param.name.value)),
-            );
+            let secret = self.secret_arg(arg).is_some();
+            self.scope.add_value(&name.value, Ty::Written(arg), secret);
         }
     }
 
     /// Checks text for people, such as a step's name.
     pub(crate) fn optional(&mut self, template: Option<&Template>) {
         if let Some(template) = template {
-            self.template(template);
+            self.shown(template);
         }
     }
 }

@@ -204,6 +204,18 @@ impl<'a> Checker<'a, '_> {
 
     /// A retry of what changes something and is not the same when done twice.
     fn retry_repeats(&mut self, step: &'a Step) {
+        if let Body::Play { name, .. } = &step.body
+            && let Some(at) = self.change_in(&name.value, self.unit, 0)
+        {
+            // What a whole playbook comes to when it is played twice, only its author knows.
+            let span = step.retry.as_ref().map_or(step.body_span, |r| r.span);
+            let message = format!("a retry of `{}` could do its change twice", name.value);
+            self.out.push(
+                Diagnostic::warning(Code::RetryNotIdempotent, span, message)
+                    .also(at, "the change")
+                    .help("write `idempotent: true` if twice is the same as once"),
+            );
+        }
         let Some((at, name)) = self.not_repeatable(step) else { return };
         let span = step.retry.as_ref().map_or(step.body_span, |r| r.span);
         let itself = at == step.body_span;

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexSet;
+use runbook_core::expr::Expr;
 use runbook_core::model::{Body, Contents, Playbook, Step, System, TreeNode};
 use runbook_core::span::Span;
 
+use super::maybe::{self, Cond};
 use super::ty::Ty;
 use crate::walk;
 
@@ -59,6 +61,10 @@ impl Parallel<'_> {
 struct Local<'a> {
     name: &'a str,
     ty: Ty<'a>,
+    /// Whether its value is made from a secret.
+    secret: bool,
+    /// The condition under which alone it was set.
+    maybe: Option<&'a Expr>,
 }
 
 /// What is in scope.
@@ -71,6 +77,9 @@ pub(crate) struct Scope<'a> {
     locals: Vec<Local<'a>>,
     /// How often each local name is there, for a quick no.
     local_names: HashMap<&'a str, Vec<usize>>,
+    /// The conditions under which each step with an id runs.
+    conditions: HashMap<&'a str, Vec<Cond<'a>>>,
+    conditional: bool,
     /// Where each variable is first set by a step.
     sets: HashMap<&'a str, Span>,
     /// Every step with an id.
@@ -151,6 +160,8 @@ impl<'a> Scope<'a> {
             system,
             locals: Vec::new(),
             local_names: HashMap::new(),
+            conditions: maybe::conditions(lists),
+            conditional: maybe::any(lists),
             sets,
             ids,
             ran: HashSet::new(),
@@ -165,8 +176,49 @@ impl<'a> Scope<'a> {
 
     /// Brings a name into scope.
     pub(crate) fn add(&mut self, name: &'a str, ty: Ty<'a>) {
+        self.add_value(name, ty, false);
+    }
+
+    /// Brings a name into scope whose value may be made from a secret.
+    pub(crate) fn add_value(&mut self, name: &'a str, ty: Ty<'a>, secret: bool) {
         self.local_names.entry(name).or_default().push(self.locals.len());
-        self.locals.push(Local { name, ty });
+        self.locals.push(Local { name, ty, secret, maybe: None });
+    }
+
+    /// Brings a name into scope that is set only under a condition. Where it was there already, it stays certain.
+    pub(crate) fn add_maybe(&mut self, name: &'a str, ty: Ty<'a>, secret: bool, when: &'a Expr) {
+        let maybe = match self.find(name) {
+            Some(before) => before.maybe,
+            None => Some(when),
+        };
+        self.add_value(name, ty, secret);
+        if let Some(last) = self.locals.last_mut() {
+            last.maybe = maybe;
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Local<'a>> {
+        self.locals.get(*self.local_names.get(name)?.last()?)
+    }
+
+    /// Whether the value of a name is made from a secret.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|l| l.secret)
+    }
+
+    /// The condition under which alone a name was set.
+    pub(crate) fn maybe_set(&self, name: &str) -> Option<&'a Expr> {
+        self.find(name)?.maybe
+    }
+
+    /// The conditions under which a step runs.
+    pub(crate) fn conditions(&self, id: &str) -> &[Cond<'a>] {
+        self.conditions.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether every step runs, unless one before it fails.
+    pub(crate) fn nothing_is_conditional(&self) -> bool {
+        !self.conditional
     }
 
     /// Where the names stand now, for [`Scope::leave`].
@@ -186,8 +238,7 @@ impl<'a> Scope<'a> {
 
     /// The innermost local of a name.
     pub(crate) fn local(&self, name: &str) -> Option<Ty<'a>> {
-        let at = *self.local_names.get(name)?.last()?;
-        self.locals.get(at).map(|l| l.ty)
+        self.find(name).map(|l| l.ty)
     }
 
     /// The local names.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
-use runbook_core::expr::{Expr, ExprKind};
+use runbook_core::expr::Expr;
 use runbook_core::model::{Body, Confirm, Each, GradeLimits, Over, Retry, Step, WaitBody};
 
 use super::expr::{Checker, Own};
@@ -25,6 +25,10 @@ pub(crate) enum Duty {
 impl<'a> Checker<'a, '_> {
     /// A list of steps; variables that it sets stay in scope.
     pub(crate) fn list(&mut self, steps: &'a [Step], duty: Duty) {
+        // One failed check of a checklist does not stop the rest.
+        if duty != Duty::Look("checks") {
+            self.unreachable_steps(steps);
+        }
         for step in steps {
             self.step(step, duty);
         }
@@ -45,7 +49,9 @@ impl<'a> Checker<'a, '_> {
         }
         self.optional(step.name.as_ref());
         if let Some(when) = &step.when {
+            self.in_when = true;
             self.when(when);
+            self.in_when = false;
         }
         for arg in [&step.every, &step.timeout, &step.expected_duration, &step.continue_on_error, &step.touches, &step.on]
             .into_iter()
@@ -54,12 +60,13 @@ impl<'a> Checker<'a, '_> {
             self.arg(arg);
         }
         if let Some(Confirm::Type(word)) = &step.confirm {
-            self.template(word);
+            self.shown(word);
         }
         self.body(step, duty);
         let own = Own { step };
         for expr in &step.expect {
             self.expr(expr, Some(&own));
+            self.condition(expr, "expect");
         }
         if let Some(grade) = &step.grade {
             self.expr(&grade.value, Some(&own));
@@ -91,36 +98,43 @@ impl<'a> Checker<'a, '_> {
             for (name, arg) in vars {
                 // Set again under a condition, it may be of either kind.
                 let ty = if step.when.is_some() || self.scope.local(&name.value).is_some() { Ty::Any } else { Ty::Written(arg) };
-                self.scope.add(&name.value, ty);
+                let secret = self.secret_arg(arg).is_some() || self.scope.is_secret(&name.value);
+                match &step.when {
+                    Some(when) => self.scope.add_maybe(&name.value, ty, secret, when),
+                    None => self.scope.add_value(&name.value, ty, secret),
+                }
             }
         }
     }
 
     fn each(&mut self, each: &'a Each) {
-        let item = match &each.over {
-            Over::Expr(expr) => match self.expr(expr, None) {
-                Ty::Services => Ty::Service(None),
-                _ => Ty::Any,
-            },
+        let (item, secret) = match &each.over {
+            Over::Expr(expr) => {
+                let item = match self.expr(expr, None) {
+                    Ty::Services => Ty::Service(None),
+                    _ => Ty::Any,
+                };
+                (item, self.secret(expr).is_some())
+            }
             Over::Literal(arg) => {
                 self.arg(arg);
-                Ty::Any
+                (Ty::Any, self.secret_arg(arg).is_some())
             }
         };
         self.maybe(each.max_parallel.as_ref());
-        self.scope.add(&each.bind, item);
+        // Without a name of its own, an inner item hides the outer one on purpose.
+        if each.bind != "item" && self.scope.local(&each.bind).is_some() {
+            self.out.push(
+                Diagnostic::warning(Code::Shadowed, each.bind_span, format!("`{}` hides another value of this name", each.bind))
+                    .help("give the item a name of its own"),
+            );
+        }
+        self.scope.add_value(&each.bind, item, secret);
     }
 
     pub(super) fn when(&mut self, when: &Expr) {
         self.expr(when, None);
-        let mut depends = false;
-        when.walk(&mut |n| depends |= matches!(n.kind, ExprKind::Var(_) | ExprKind::Call(..)));
-        if !depends {
-            self.out.push(
-                Diagnostic::warning(Code::AlwaysTrue, when.span, "this condition depends on nothing, so it is always the same")
-                    .help("take it out, or name what it should depend on, such as `params.NAME`"),
-            );
-        }
+        self.condition(when, "when");
     }
 
     fn retry(&mut self, retry: &'a Retry, own: &Own<'a>) {
@@ -131,12 +145,18 @@ impl<'a> Checker<'a, '_> {
         }
         for expr in &retry.give_up_when {
             self.expr(expr, Some(own));
+            self.condition(expr, "give_up_when");
         }
     }
 
     fn body(&mut self, step: &'a Step, duty: Duty) {
         match &step.body {
-            Body::Module(call) => self.arg(&call.args),
+            Body::Module(call) => {
+                self.arg(&call.args);
+                if let Some(entry) = self.entry(step) {
+                    self.exposed(call, entry);
+                }
+            }
             Body::Block(block) => {
                 let mark = self.scope.mark();
                 self.list(&block.steps, duty);
@@ -151,11 +171,11 @@ impl<'a> Checker<'a, '_> {
             Body::Play { with, .. } => with.iter().for_each(|(_, a)| self.arg(a)),
             Body::Set(vars) => vars.iter().for_each(|(_, a)| self.arg(a)),
             Body::Ask(ask) => {
-                self.template(&ask.question);
+                self.shown(&ask.question);
                 self.maybe(ask.choices.as_ref());
                 self.maybe(ask.default.as_ref());
             }
-            Body::Manual(t) | Body::Note(t) | Body::Fail(t) | Body::Stop(t) => self.template(t),
+            Body::Manual(t) | Body::Note(t) | Body::Fail(t) | Body::Stop(t) => self.shown(t),
             Body::Wait(WaitBody::For(a) | WaitBody::Until(a)) => self.arg(a),
         }
     }

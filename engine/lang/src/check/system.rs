@@ -13,7 +13,7 @@ use super::{Lost, Project};
 /// Checks a system.
 pub(crate) fn system<'a>(project: &'a Project<'a>, system: &'a System, lost: &'a Lost, out: &mut Diagnostics) {
     let scope = Scope::new(None, system, &[]);
-    let mut checker = Checker { project, unit: "", scope, lost, out, used_params: None, used_ids: None };
+    let mut checker = Checker::new(project, "", scope, lost, out);
     checker.vars(&system.vars);
     for (_, arg) in &system.thresholds {
         checker.arg(arg);
@@ -25,8 +25,11 @@ pub(crate) fn system<'a>(project: &'a Project<'a>, system: &'a System, lost: &'a
     for service in system.services.values() {
         // A field of the defaults may use what only some services have, and is rendered only where it is used.
         checker.scope.add("service", Ty::Service(None));
-        for (_, arg) in &service.fields {
+        for (name, arg) in &service.fields {
             checker.arg(arg);
+            if name.value == "command" {
+                checker.exposed_words(Some(arg));
+            }
         }
         checker.list(&service.ready, Duty::Look("ready"));
         checker.list(&service.present, Duty::Look("present"));

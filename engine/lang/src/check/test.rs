@@ -18,7 +18,7 @@ pub(crate) fn test<'a>(project: &'a Project<'a>, unit: &'a Unit, test: &'a PlayT
     let playbook = &*unit.playbook;
     let lists = decode::lists(playbook);
     let scope = Scope::new(Some(playbook), &unit.system, &lists);
-    let mut checker = Checker { project, unit: &playbook.full_name, scope, lost, out, used_params: None, used_ids: None };
+    let mut checker = Checker::new(project, &playbook.full_name, scope, lost, out);
     for (name, arg) in unit.system.vars.iter().chain(&playbook.vars) {
         checker.scope.add(&name.value, Ty::Written(arg));
     }

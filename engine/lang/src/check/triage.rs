@@ -59,7 +59,7 @@ impl<'a> Checker<'a, '_> {
             self.scope.not_ran_id(id);
             self.scope.asking.push(id);
         }
-        self.template(&question.ask);
+        self.shown(&question.ask);
         let mark = self.scope.mark();
         self.list(&question.check, Duty::Look("check"));
         if let Some(answer) = &question.answer {

@@ -55,6 +55,7 @@ impl Reader<'_> {
         Some(Each {
             over,
             span: node.span,
+            bind_span: bind.as_ref().map_or(node.span, |b| b.span),
             bind: bind.map_or_else(|| "item".to_owned(), |b| b.value),
             order: order.unwrap_or_default(),
             max_parallel,

@@ -81,8 +81,12 @@ pub(super) fn or_null(schema: Json) -> Json {
 
 /// A schema with what it means. It never stands beside `$ref`, where draft-07 would not see it.
 pub(super) fn described(schema: Json, text: &str) -> Json {
-    let schema = if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
-    let Json::Object(inner) = schema else { return schema };
+    let Json::Object(mut inner) = schema else { return schema };
+    if inner.contains_key("$ref") {
+        let types = types(&inner);
+        inner = Map::from_iter([("allOf".to_owned(), json!([inner]))]);
+        set_types(&mut inner, types);
+    }
     let mut map = Map::new();
     describe(&mut map, text);
     map.extend(inner.into_iter().filter(|(k, _)| !matches!(k.as_str(), "description" | "markdownDescription")));
@@ -138,7 +142,11 @@ fn types(map: &Map<String, Json>) -> Vec<String> {
     match map.get("type") {
         Some(Json::String(one)) => vec![one.clone()],
         Some(Json::Array(all)) => all.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
-        // Words are texts; every table is a map.
+        // A branch has several forms; every other definition is a map.
+        _ if map.get("$ref").and_then(Json::as_str) == Some("#/definitions/branch") => {
+            ["object", "array", "string"].map(str::to_owned).to_vec()
+        }
+        _ if map.contains_key("$ref") => vec!["object".to_owned()],
         _ if map.get("enum").and_then(Json::as_array).is_some_and(|e| e.iter().all(Json::is_string)) => vec!["string".to_owned()],
         _ => Vec::new(),
     }
@@ -231,7 +239,7 @@ impl Maker<'_> {
     fn node(&mut self) -> Json {
         self.defined("node", |maker| {
             let forms = [maker.table(&crate::keys::QUESTION), maker.table(&crate::keys::LEAF)];
-            json!({ "type": "object", "description": "A question or a leaf.", "anyOf": forms, "defaultSnippets": super::snippets::nodes() })
+            json!({ "type": "object", "anyOf": forms, "defaultSnippets": super::snippets::nodes() })
         })
     }
 
@@ -241,7 +249,7 @@ impl Maker<'_> {
             let node = maker.node();
             let goto = maker.table(&crate::keys::GOTO);
             let several = json!({ "type": "array", "minItems": 1, "items": node });
-            described(any_of([json!({ "enum": ["continue"] }), goto, node, several]), Shape::Branch.wanted())
+            any_of([json!({ "enum": ["continue"] }), goto, node, several])
         })
     }
 }

@@ -7,7 +7,7 @@ use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::Spanned;
 use runbook_core::suggest::nearest;
 
-use super::{Played, Tests, value};
+use super::{Played, Tests};
 use crate::keys::ANSWER;
 
 impl Tests<'_, '_, '_> {
@@ -43,7 +43,7 @@ impl Tests<'_, '_, '_> {
     }
 
     fn answer(&mut self, node: &Node) -> Option<TestAnswer> {
-        let bare = |node: &Node| TestAnswer { value: value::plain(node), note: None, takes: jiff::SignedDuration::ZERO };
+        let bare = |node: &Node| TestAnswer { value: node.value(), note: None, takes: jiff::SignedDuration::ZERO };
         match &node.kind {
             NodeKind::Scalar(_) if node.is_null() => {
                 self.reader.wrong(node, "answers", "an answer such as `yes`");

@@ -224,7 +224,7 @@ impl<'p> Tests<'_, '_, 'p> {
         let own = nodes[0].map(|n| n.span);
         let mut out = Vec::new();
         for (name, node) in self.merged(nodes, "with", "a map such as `{name: value}`") {
-            let value = value::plain(node);
+            let value = node.value();
             let Some(unit) = played.and_then(Played::unit) else { continue };
             let params = &unit.playbook.params;
             match params.iter().find(|p| p.name.value == name.value) {

@@ -6,7 +6,7 @@ use runbook_core::diagnostic::Diagnostic;
 use runbook_core::model::test::Matcher;
 use runbook_core::model::{Arg, ArgKind, PathPart};
 use runbook_core::module::{SchemaError, validate};
-use runbook_core::node::{Node, NodeKind, ScalarValue};
+use runbook_core::node::{Node, NodeKind};
 use runbook_core::span::Span;
 use runbook_core::suggest::nearest;
 use runbook_core::value::{Map, Value, parse_duration, parse_size, parse_time};
@@ -14,21 +14,6 @@ use serde_json::Value as Json;
 
 use super::Tests;
 use crate::keys::MATCH;
-
-/// A value as written; text is text.
-pub(super) fn plain(node: &Node) -> Value {
-    match &node.kind {
-        NodeKind::List(items) => Value::list(items.iter().map(plain)),
-        NodeKind::Map(entries) => Value::map(entries.iter().map(|(k, v)| (k.value.clone(), plain(v)))),
-        NodeKind::Scalar(s) => match s.value {
-            ScalarValue::Null => Value::Null,
-            ScalarValue::Bool(b) => Value::Bool(b),
-            ScalarValue::Int(i) => Value::Int(i),
-            ScalarValue::Float(f) => Value::Float(f),
-            ScalarValue::Str => Value::str(&s.text),
-        },
-    }
-}
 
 /// The value with the places of its parts.
 fn placed(node: &Node) -> Arg {
@@ -38,7 +23,7 @@ fn placed(node: &Node) -> Arg {
         NodeKind::Map(entries) => {
             ArgKind::Map(entries.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), placed(v))).collect())
         }
-        NodeKind::Scalar(_) => ArgKind::Value(plain(node)),
+        NodeKind::Scalar(_) => ArgKind::Value(node.value()),
     };
     Arg { span: node.span, kind }
 }
@@ -108,7 +93,7 @@ impl Tests<'_, '_, '_> {
         let entries = self.reader.entries(Some(node), "returns", "a map of the result's fields, such as `{status: 200}`");
         node.as_map()?;
         let Some(entry) = self.reader.registry.get(module).cloned() else {
-            return plain(node).as_map().cloned();
+            return node.value().as_map().cloned();
         };
         self.unknown_fields(&entry.result_schema, node, &entry.name);
         let arg = placed(node);
@@ -121,7 +106,7 @@ impl Tests<'_, '_, '_> {
         }
         let mut fields = Map::new();
         for (key, value) in entries {
-            let value = plain(value);
+            let value = value.value();
             fields.insert(key.value.clone(), typed(&entry.result_schema["properties"][&key.value], value));
         }
         Some(fields)
@@ -160,10 +145,10 @@ impl Tests<'_, '_, '_> {
     /// A value, or one of the forms that say only a part.
     pub(super) fn matcher(&mut self, node: &Node) -> Matcher {
         match &node.kind {
-            NodeKind::Scalar(_) => Matcher::Equals(plain(node)),
+            NodeKind::Scalar(_) => Matcher::Equals(node.value()),
             NodeKind::List(items) => {
                 let items: Vec<Matcher> = items.iter().map(|i| self.matcher(i)).collect();
-                if items.iter().all(Matcher::is_exact) { Matcher::Equals(plain(node)) } else { Matcher::List(items) }
+                if items.iter().all(Matcher::is_exact) { Matcher::Equals(node.value()) } else { Matcher::List(items) }
             }
             NodeKind::Map(entries) => {
                 if let [(key, value)] = entries.as_slice()
@@ -171,8 +156,8 @@ impl Tests<'_, '_, '_> {
                 {
                     return match key.value.as_str() {
                         "matches" => self.regex(value).map_or(Matcher::Equals(Value::unknown("a bad pattern")), Matcher::Matches),
-                        "contains" => Matcher::Contains(plain(value)),
-                        _ => Matcher::StartsWith(plain(value)),
+                        "contains" => Matcher::Contains(value.value()),
+                        _ => Matcher::StartsWith(value.value()),
                     };
                 }
                 Matcher::Map(entries.iter().map(|(k, v)| (k.value.clone(), self.matcher(v))).collect())
