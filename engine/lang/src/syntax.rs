@@ -108,7 +108,7 @@ pub(crate) fn explain(b: &Broken<'_>) -> Diagnostic {
         Fault::Tab => {
             let start = b.line_start(b.at);
             let at = b.text[start..].find('\t').map_or(b.at, |i| start + i);
-            b.error(at, "a tab where YAML needs spaces").help("indent with spaces")
+            tab(b, at)
         }
         Fault::StartsWith(c) => b.error(b.at, format!("plain text cannot start with `{c}`")).help("put the text in quotes"),
         Fault::AfterQuote => b
@@ -131,7 +131,15 @@ pub(crate) fn explain(b: &Broken<'_>) -> Diagnostic {
         Fault::NoColon => {
             let line = b.text[b.at.min(b.text.len())..].lines().next().unwrap_or("").trim();
             let word: String = line.chars().take(40).collect();
-            b.error(b.at, format!("`{word}` lacks a `:`")).help("a line of a map is `key: value`")
+            let joined = word.split_once(':').filter(|(key, value)| {
+                !key.is_empty() && !value.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+            });
+            match joined {
+                Some((key, value)) => b
+                    .error(b.at, format!("`{word}` lacks a space after the `:`"))
+                    .help(format!("write `{key}: {}`", value.trim_start())),
+                None => b.error(b.at, format!("`{word}` lacks a `:`")).help("a line of a map is `key: value`"),
+            }
         }
         Fault::Comment => {
             b.error(b.at, "`#` needs a space before it to begin a comment").help("put a space before it, or quote the text")
@@ -141,6 +149,18 @@ pub(crate) fn explain(b: &Broken<'_>) -> Diagnostic {
         }
         Fault::Other => b.error(b.at, format!("this is not YAML: {}", b.said)),
     }
+}
+
+/// A tab in an indent, with the indent of the line above.
+fn tab(b: &Broken<'_>, at: usize) -> Diagnostic {
+    let above = b.text[..b.line_start(at)].lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("");
+    let spaces = above.len() - above.trim_start_matches(' ').len();
+    let help = match (above.trim_start().starts_with(['\t', '#']), spaces) {
+        (true, _) | (_, 0) => "indent with spaces".to_owned(),
+        (_, 1) => "indent with spaces; the line above has 1".to_owned(),
+        (_, n) => format!("indent with spaces; the line above has {n}"),
+    };
+    b.error(at, "a tab where YAML needs spaces").help(help)
 }
 
 /// Whether the text that was read last began on a line above.
@@ -204,7 +224,7 @@ fn indent(b: &Broken<'_>) -> Diagnostic {
     }
     let tab = lead.find('\t');
     if let Some(tab) = tab {
-        return b.error(start + tab, "a tab where YAML needs spaces").help("indent with spaces");
+        return self::tab(b, start + tab);
     }
     // The indents that the lines above have, from the inside out.
     let mut above: Vec<usize> = Vec::new();

@@ -53,6 +53,7 @@ pub(crate) fn read(text: &str, source: SourceId, out: &mut Diagnostics) -> Docum
         comments: 0,
         documents: 0,
         last_end: 0,
+        template_end: None,
     };
     let options = granit_parser::options! {
         disallow_directives: true,
@@ -185,6 +186,8 @@ struct Builder<'a> {
     comments: usize,
     documents: usize,
     last_end: usize,
+    /// The end of the last template that stands without quotes.
+    template_end: Option<usize>,
 }
 
 impl Builder<'_> {
@@ -261,11 +264,16 @@ impl Builder<'_> {
         let Some(frame) = self.stack.pop() else { return true };
         let end = if frame.flow { end } else { frame.end.max(frame.start) };
         self.last_end = self.last_end.max(end);
-        let kind = match frame.kind {
-            FrameKind::List(items) => NodeKind::List(items),
-            FrameKind::Map { entries, .. } => NodeKind::Map(entries),
+        let node = match frame.kind {
+            FrameKind::List(items) => Node { span: self.span(frame.start, end), kind: NodeKind::List(items) },
+            // A template without quotes has been reported; it is read as if they were there.
+            FrameKind::Map { entries, .. } if entries.is_empty() && is_template(self.text.get(frame.start..end)) => {
+                let text = self.text.get(frame.start..end).unwrap_or("").to_owned();
+                self.template_end = Some(end);
+                self.scalar(&text, ScalarStyle::Plain, frame.start, end)
+            }
+            FrameKind::Map { entries, .. } => Node { span: self.span(frame.start, end), kind: NodeKind::Map(entries) },
         };
-        let node = Node { span: self.span(frame.start, end), kind };
         self.keep(frame.anchor, &node, frame.nodes);
         self.place(node, frame.nodes)
     }
@@ -434,6 +442,10 @@ impl Builder<'_> {
             return;
         }
         let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        // Text after a template without quotes has been told with the template.
+        if self.template_end.and_then(|end| self.text.get(end..at)).is_some_and(|between| between.trim_matches(' ').is_empty()) {
+            return;
+        }
         let open = self.stack.iter().rev().find(|f| f.flow).map(|f| f.start);
         let diagnostic = crate::syntax::explain(&crate::syntax::Broken {
             text: self.text,
@@ -451,6 +463,11 @@ impl Builder<'_> {
 fn too_many_comments(span: Span) -> Diagnostic {
     Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_COMMENTS} comments"))
         .help("keep the text in a file of its own")
+}
+
+/// Whether a flow map is written like a template.
+fn is_template(written: Option<&str>) -> bool {
+    written.is_some_and(|w| w.starts_with("{{") && w.ends_with("}}") && w.len() > 4)
 }
 
 /// The key that a node stands for, unless it is refused.
@@ -485,11 +502,17 @@ fn key(
         return if written.starts_with('{') && text[..node.span.start as usize].ends_with('{') {
             let end = written.find('\n').unwrap_or(written.len());
             let inner = written[1..end].split('}').next().unwrap_or("").trim();
-            refuse(
-                out,
-                "a value that starts with `{{` must be quoted".to_owned(),
-                format!("write \"{{{{ {inner} }}}}\"; without quotes YAML takes it for a map"),
-            )
+            // What follows on the line belongs to the text.
+            let more = written[..end].split_once("}}").map_or("", |(_, more)| more.split(" #").next().unwrap_or("").trim_end());
+            let more = if more.starts_with([',', '}', ']']) { "" } else { more };
+            let (start, end) = (node.span.start as usize, node.span.end as usize);
+            let closed = text.get(end..).is_some_and(|rest| rest.starts_with('}'));
+            let span = Span::new(node.span.source, start - 1, end + usize::from(closed));
+            out.push(
+                Diagnostic::error(Code::YamlFeature, span, "a value that starts with `{{` must be quoted")
+                    .help(format!("write \"{{{{ {inner} }}}}{more}\"; without quotes YAML takes it for a map")),
+            );
+            None
         } else {
             refuse(out, format!("a key must be a string, found {}", node.describe()), "write the key as one word".to_owned())
         };
@@ -615,7 +638,7 @@ mod tests {
             ("a: &x {b: 1}\nc:\n  <<: *x\n", "3:3 E0103 merge keys (`<<`) are not part of playbooks"),
             ("a: *x\n", "1:4 E0103 the alias `*x` refers to no anchor above it"),
             ("a: &x [*x]\n", "1:8 E0103 the anchor contains itself"),
-            ("a: {{ x }}\n", "1:5 E0103 a value that starts with `{{` must be quoted"),
+            ("a: {{ x }}\n", "1:4 E0103 a value that starts with `{{` must be quoted"),
             ("%YAML 1.1\n---\na: 1\n", "1:1 E0103 directives (`%`) are not part of playbooks"),
             ("a: 99999999999999999999\n", "1:4 E0307 `99999999999999999999` is too large for a whole number"),
         ] {

@@ -200,10 +200,17 @@ fn syntax_error(text: &str, error: &minijinja::Error) -> SyntaxError {
     } else if text.contains("{{") {
         Some("this key takes a bare expression: leave the braces out".to_owned())
     } else {
-        None
+        infix(text)
     };
     let message = error.detail().unwrap_or("this is not an expression").replace('\n', " ");
     SyntaxError { message, range, help }
+}
+
+/// `is containing(…)` for `contains`, the habit of other languages.
+fn infix(text: &str) -> Option<String> {
+    let (before, after) = [" contains", ".contains"].iter().find_map(|word| text.split_once(word))?;
+    let argument = after.trim().trim_start_matches('(').trim_end_matches(')').trim();
+    Some(format!("write `{} is containing({argument})`", before.trim()))
 }
 
 struct Convert<'a> {

@@ -111,6 +111,11 @@ impl Reader<'_> {
                     help = Some(format!("`{name}` belongs to the step: write it beside `{}:`", entry.name));
                 }
             }
+            if let (Some(main), true, Code::MissingKey) = (&entry.main, node.is_null(), error.code) {
+                let about =
+                    help.as_deref().and_then(|h| h.split_once(": ")).map(|(_, what)| format!(": {what}")).unwrap_or_default();
+                help = Some(format!("write `{}: {}`{about}", entry.name, main.to_uppercase()));
+            }
             let help = help.unwrap_or_else(|| format!("`runbook modules {}` shows what it takes", entry.name));
             self.out.push(Diagnostic::error(error.code, span, message).help(help));
         }

@@ -262,6 +262,8 @@ impl Reader<'_> {
             "a duration is never negative".to_owned()
         } else if text.len() > 2 && parse_duration(&text.replace(' ', "")).is_some() {
             format!("write `{}`, without spaces", text.replace(' ', ""))
+        } else if let Some(short) = short_unit(text) {
+            format!("write `{short}`")
         } else if text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse::<f64>().is_ok_and(|n| n > 1e6) {
             "a hundred years is the longest duration".to_owned()
         } else {
@@ -370,4 +372,19 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `10s` for `10 seconds`.
+fn short_unit(text: &str) -> Option<String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic() || c == ' ')?);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "millisecond" | "milliseconds" | "millis" | "msec" | "msecs" => "ms",
+        "second" | "seconds" | "sec" | "secs" => "s",
+        "minute" | "minutes" | "min" | "mins" => "m",
+        "hour" | "hours" | "hr" | "hrs" => "h",
+        "day" | "days" => "d",
+        "week" | "weeks" => "w",
+        _ => return None,
+    };
+    Some(format!("{number}{unit}")).filter(|short| parse_duration(short).is_some())
 }

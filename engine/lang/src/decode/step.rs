@@ -188,7 +188,10 @@ impl Reader<'_> {
             self.out.push(unknown(format!("it is an argument of `{}`: write it under `{}:`{more}", entry.name, entry.name)));
             return None;
         }
-        if let Some(alias) = keys::find_alias(Where::Step, name) {
+        // `services.start` is a slip in a name of ours; `ansible.builtin.service` is another tool's.
+        let modules = self.registry.names().map(|n| n as &str).filter(|n| n.contains('.'));
+        let near_module = nearest(name, modules).filter(|_| name.matches('.').count() == 1);
+        if let Some(alias) = keys::find_alias(Where::Step, name).filter(|_| near_module.is_none()) {
             self.out.push(unknown(alias.say(plain(value))));
             let shape = alias.key.and_then(|k| STEP.get(k).or_else(|| BLOCK.get(k))).map(|k| &k.shape);
             return alias.key.filter(|_| shape.is_none_or(|shape| fits(shape, value))).map(str::to_owned);
@@ -408,7 +411,10 @@ impl Reader<'_> {
         for id in all {
             let Some(first) = seen.insert(id.value.replace('-', "_"), id) else { continue };
             let (message, help) = if first.value == id.value {
-                (format!("the id `{}` is used twice", id.value), format!("an id names {what} of a playbook: choose another one"))
+                let free = (2..).map(|n| format!("{}-{n}", id.value)).find(|free| !seen.contains_key(&free.replace('-', "_")));
+                let free = free.unwrap_or_default();
+                let help = format!("an id names {what} of a playbook: choose another one, such as `{free}`");
+                (format!("the id `{}` is used twice", id.value), help)
             } else {
                 let message = format!("the ids `{}` and `{}` differ only in `-` and `_`", first.value, id.value);
                 (message, "choose ids that are told apart when they are read aloud".to_owned())
