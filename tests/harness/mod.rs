@@ -1,7 +1,13 @@
 //! What the tests share.
 
+mod page;
+mod screen;
+mod session;
 mod walker;
 mod workspace;
+
+pub(crate) use page::{Page, Part, agrees};
+pub(crate) use session::{Session, Shown};
 
 pub(crate) use walker::{Walk, Walked, answer, done, fails, unmet};
 pub(crate) use workspace::{Output, Workspace};

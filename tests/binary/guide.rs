@@ -1,0 +1,82 @@
+//! The pages of the guide, followed word by word: every file is saved, every command is typed, and shows what the page says.
+//!
+//! `BLESS=1` writes what the commands show now into the pages.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Page, Part, Session, agrees};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// Ports of the pages, and free ones of the same width for a test, so that what runs on this machine is left alone.
+struct Ports(Vec<(String, String)>);
+
+impl Ports {
+    /// Finds free ones `from` on; all move by the same distance, which is a multiple of 100.
+    fn free(documented: &[u16], from: u16) -> Ports {
+        let first = documented[0] / 100 * 100;
+        let free = |base: &u16| documented.iter().all(|p| TcpListener::bind(("127.0.0.1", base + (p - first))).is_ok());
+        let base = (from..9900).step_by(100).find(free).expect("free ports");
+        Ports(documented.iter().map(|p| (p.to_string(), (base + (p - first)).to_string())).collect())
+    }
+
+    /// A text of the page, as it is for the test.
+    fn moved(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (page, real)| whole_word(&text, page, real))
+    }
+
+    /// What was shown, as it would be on the page.
+    fn documented(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (page, real)| whole_word(&text, real, page))
+    }
+}
+
+fn whole_word(text: &str, word: &str, with: &str) -> String {
+    regex::Regex::new(&format!(r"\b{word}\b")).unwrap().replace_all(text, with).into_owned()
+}
+
+/// Follows a page in a folder of the session, and says how many blocks were left out.
+fn follow(name: &str, session: &mut Session, folder: &str, ports: &Ports) -> usize {
+    let file = root().join("docs/guide").join(name);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let page = Page::read(&text);
+    let mut shown = Vec::new();
+    let mut wrong = Vec::new();
+    let mut left_out = 0;
+    for part in &page.parts {
+        match part {
+            Part::NotRun => left_out += 1,
+            Part::File { path, text } => {
+                let path = session.home().join(folder).join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, ports.moved(text)).unwrap();
+            }
+            Part::Command(shell) => {
+                let answers: Vec<&str> = shell.answers.iter().map(String::as_str).collect();
+                let now = session.run(&ports.moved(&shell.command), &answers);
+                let now = ports.documented(&now.text).replace(&*session.home().to_string_lossy(), "/home/ann");
+                if !agrees(&shell.shows, &now.lines().collect::<Vec<_>>()) {
+                    wrong.push(format!("{name}:{}: $ {}\n{now}", shell.at, shell.command));
+                }
+                shown.push((shell.clone(), now));
+            }
+        }
+    }
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, page.blessed(&shown)).unwrap();
+        return left_out;
+    }
+    assert!(wrong.is_empty(), "the page says otherwise (BLESS=1 writes what is shown now):\n{}", wrong.join("\n"));
+    assert!(!shown.is_empty(), "{name} has no commands");
+    left_out
+}
+
+#[test]
+fn the_first_playbook_is_written_checked_tested_and_run_by_the_page() {
+    let mut session = Session::open();
+    let left_out = follow("first-playbook.md", &mut session, "my-site", &Ports::free(&[8123], 9000));
+    assert_eq!(left_out, 0);
+}

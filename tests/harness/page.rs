@@ -1,0 +1,197 @@
+//! A page of the guide, as somebody follows it: files to save and commands to type, with what they show.
+//!
+//! - A fence whose info string has a second word with a dot in it, such as `yaml playbooks/x.yaml`, is a file to save.
+//! - A fence `console` holds commands behind `$ ` and what they show. `[...]` stands for anything, in a line of its own for any lines.
+//!   `console answers=yes,done` says what is typed at the questions of its commands; `console not-run` is left out by the tests.
+
+use regex::Regex;
+
+/// What stands for text that is left out.
+const LEFT_OUT: &str = "[...]";
+
+/// A page in lines, with what can be followed in it.
+pub(crate) struct Page {
+    lines: Vec<String>,
+    /// In order.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// A file to save.
+    File { path: String, text: String },
+    /// A command to type.
+    Command(Shell),
+    /// A block of commands that is left out.
+    NotRun,
+}
+
+/// A command with what it shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Shell {
+    /// What is typed.
+    pub(crate) command: String,
+    /// What is typed at its questions.
+    pub(crate) answers: Vec<String>,
+    /// The line of the page where what it shows begins.
+    pub(crate) at: usize,
+    /// What it shows.
+    pub(crate) shows: Vec<String>,
+}
+
+impl Page {
+    pub(crate) fn read(text: &str) -> Page {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut parts = Vec::new();
+        let mut i = 0;
+        while i < lines.len() {
+            let Some(info) = lines[i].strip_prefix("```") else {
+                i += 1;
+                continue;
+            };
+            let start = i + 1;
+            let end = (start..lines.len()).find(|j| lines[*j] == "```").expect("a block that is closed");
+            let mut words = info.split_whitespace();
+            match (words.next(), words.next()) {
+                (Some("console"), Some("not-run")) => parts.push(Part::NotRun),
+                (Some("console"), more) => commands(&lines[start..end], start, more, &mut parts),
+                (_, Some(path)) if path.contains('.') => {
+                    let text = lines[start..end].iter().flat_map(|l| [l.as_str(), "\n"]).collect();
+                    parts.push(Part::File { path: path.to_owned(), text });
+                }
+                _ => {}
+            }
+            i = end + 1;
+        }
+        Page { lines, parts }
+    }
+
+    /// The page with what its commands show now; what was left out stays left out where the rest is still so.
+    pub(crate) fn blessed(&self, shown: &[(Shell, String)]) -> String {
+        let mut lines = self.lines.clone();
+        for (shell, now) in shown.iter().rev() {
+            let now: Vec<&str> = now.lines().collect();
+            let text = if agrees(&shell.shows, &now) {
+                refreshed(&shell.shows, &now)
+            } else {
+                now.iter().map(|l| (*l).to_owned()).collect()
+            };
+            lines.splice(shell.at..shell.at + shell.shows.len(), text);
+        }
+        lines.iter().flat_map(|l| [l.as_str(), "\n"]).collect()
+    }
+}
+
+/// The commands of a block.
+fn commands(lines: &[String], start: usize, more: Option<&str>, parts: &mut Vec<Part>) {
+    let answers = more.and_then(|m| m.strip_prefix("answers=")).unwrap_or_default();
+    let answers: Vec<String> = answers.split(',').filter(|a| !a.is_empty()).map(str::to_owned).collect();
+    let mut found: Vec<Shell> = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            let command = command.to_owned();
+            found.push(Shell { command, answers: Vec::new(), at: start + i + 1, shows: Vec::new() });
+        } else {
+            found.last_mut().expect("a block of commands begins with one").shows.push(line.clone());
+        }
+    }
+    // They are for the last command of the block.
+    found.last_mut().expect("a block of commands holds one").answers = answers;
+    parts.extend(found.into_iter().map(Part::Command));
+}
+
+/// Whether a command shows what the page says.
+pub(crate) fn agrees<S: AsRef<str>>(page: &[String], now: &[S]) -> bool {
+    let pieces: Vec<String> = page.join("\n").split(LEFT_OUT).map(|p| regex::escape(stable(p).trim())).collect();
+    let pattern = format!(r"\A\s*{}\s*\z", pieces.join(r"(?s:.*)"));
+    let now: Vec<&str> = now.iter().map(AsRef::as_ref).collect();
+    Regex::new(&pattern).unwrap().is_match(&stable(&now.join("\n")))
+}
+
+/// The page's lines with the numbers of now, where these lines can be found.
+fn refreshed(page: &[String], now: &[&str]) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    for (i, piece) in page.split(|l| l == LEFT_OUT).enumerate() {
+        if i > 0 {
+            out.push(LEFT_OUT.to_owned());
+        }
+        let wanted = stable(&piece.join("\n"));
+        let found = (from..=now.len())
+            .flat_map(|a| (a..=now.len()).map(move |b| (a, b)))
+            .find(|(a, b)| stable(&now[*a..*b].join("\n")).trim() == wanted.trim());
+        match found {
+            Some((a, b)) if !piece.is_empty() => {
+                out.extend(now[a..b].iter().map(|l| (*l).to_owned()));
+                from = b;
+            }
+            _ => out.extend(piece.iter().cloned()),
+        }
+    }
+    out
+}
+
+/// The text with what differs from run to run replaced: run ids, times, durations, process ids, rows of dashes. White space is one
+/// blank, because numbers of another width break lines elsewhere.
+fn stable(text: &str) -> String {
+    let rules = [
+        (r"\b\d{8}-\d{6}(-[0-9a-f]+)?\b", "RUN"),
+        (r"\brun [0-9a-f]{6}\b", "run RUN"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( ?UTC|Z)?", "TIME"),
+        (r"\b\d\d-\d\d \d\d:\d\d\b", "TIME"),
+        (r"\b(\d+m)?\d+(\.\d+)? ?(ms|us|µs|s)\b", "DUR"),
+        (r"\bpid[ =]+\d+\b", "pid PID"),
+        (r"^\[1\][+-]? .*", "[1] JOB"),
+        // The process id beside the port, in a table.
+        (r"\b(\d{4})( +)\d+\b", "$1$2 PID"),
+        (r"(\s|\A)\d+(\.\d+)? (B|KiB|MiB|GiB)\b", " SIZE"),
+        (r"\s+", " "),
+    ];
+    let mut text = text.to_owned();
+    for (pattern, with) in rules {
+        text = Regex::new(&format!("(?m){pattern}")).unwrap().replace_all(&text, with).into_owned();
+    }
+    text
+}
+
+#[test]
+fn a_page_is_read() {
+    let page = Page::read(
+        "Text\n```yaml playbooks/a.yaml\nplaybook: a\n```\n```yaml\nno file\n```\n```console answers=yes,done\n$ one\nx\n$ two\n```\n```console not-run\n$ three\n```\n",
+    );
+    let [Part::File { path, text }, Part::Command(one), Part::Command(two), Part::NotRun] = &page.parts[..] else {
+        panic!("{:?}", page.parts)
+    };
+    assert_eq!((path.as_str(), text.as_str()), ("playbooks/a.yaml", "playbook: a\n"));
+    assert_eq!((one.command.as_str(), one.shows.join("|").as_str(), one.answers.len()), ("one", "x", 0));
+    assert_eq!(two.answers, ["yes", "done"]);
+    let new = page.blessed(&[(one.clone(), "y\nz\n".to_owned()), (two.clone(), "w\n".to_owned())]);
+    assert!(new.contains("$ one\ny\nz\n$ two\nw\n```\n"), "{new}");
+}
+
+#[test]
+fn what_differs_from_run_to_run_may_differ_and_nothing_else() {
+    let page = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    for (says, shows, right) in [
+        ("✓ x succeeded in 8ms", "✓ x succeeded in 1.2s", true),
+        ("✓ x succeeded in 8ms", "✓ y succeeded in 8ms", false),
+        ("a\n[...]\nz", "a\nb\nc\nz", true),
+        ("a\n[...]\nz", "a\nz", true),
+        ("a\n[...]\nz", "a\nb", false),
+        ("a\n[...]\nz", "0\na\nz", false),
+        ("pid 5 (/usr[...]) of", "pid 77777 (/usr/bin/python3) of", true),
+        ("run 1820f0  1 check", "run 7820f1  1 check", true),
+        ("run 1820f0  1 check", "run 7820f1  2 checks", false),
+        ("next: runbook runs show 20261122-123403-089c10", "next: runbook runs show\n  20260101-000000-ffffff", true),
+        ("", "something", false),
+        ("something", "", false),
+        ("exit 4", "exit 0", false),
+        ("ok model-router 7010 19454 yes 1s", "ok model-router 7010 5 yes 13s", true),
+        ("ok model-router 7010 19454 yes 1s", "ok model-router 7020 19454 yes 1s", false),
+    ] {
+        assert_eq!(agrees(&page(says), &page(shows)), right, "{says:?} and {shows:?}");
+    }
+    let lines = refreshed(&page("[...]\nb 1ms\n[...]"), &["a", "b 22ms", "c"]);
+    assert_eq!(lines, ["[...]", "b 22ms", "[...]"]);
+}
