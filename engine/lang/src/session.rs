@@ -350,7 +350,7 @@ impl<'a> Session<'a> {
             let found: Vec<Span> = texts.flat_map(|(id, source)| clear::places(&source.text, id)).collect();
             found.into_iter().for_each(|span| self.sources.hide(span));
         }
-        crate::allow::silence(all, &self.sources)
+        crate::allow::silence(all, &self.sources, &self.allows)
     }
 }
 

@@ -56,7 +56,7 @@ pub fn format(name: &str, bytes: &[u8]) -> Result<String, NotFormatted> {
         return Err(NotFormatted::Broken(Failed { diagnostics, sources: Arc::new(sources) }));
     };
     // What other readers take for no text is quoted, unless the author said that it may stand.
-    let mut ambiguous: Vec<usize> = allow::silence(out.into_sorted(), &sources)
+    let mut ambiguous: Vec<usize> = allow::silence(out.into_sorted(), &sources, &[])
         .into_iter()
         .filter(|d| d.code == Code::AmbiguousScalar)
         .filter_map(|d| d.span)
