@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+mod examples;
+
+pub use examples::CodeExample;
+
 macro_rules! codes {
     ($( $name:ident = $code:literal, $title:literal, $text:literal; )*) => {
         /// A stable code. The number never changes its meaning; codes are listed in the order of their numbers.

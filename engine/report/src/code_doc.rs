@@ -7,6 +7,7 @@ use runbook_core::expr::{Callable, CallableKind, FUNCTIONS};
 use crate::ink::{Ink, Line, wrap};
 use crate::page::{Page, cell, code};
 use crate::policy::TermPolicy;
+use crate::sanitize::sanitize;
 
 /// What `runbook explain CODE` prints.
 pub fn explain(of: Code, policy: &TermPolicy) -> String {
@@ -15,6 +16,15 @@ pub fn explain(of: Code, policy: &TermPolicy) -> String {
     page.title(&format!("{kind}[{of}]: {}", of.title()), "");
     page.blank();
     page.prose(2, Ink::Plain, of.explanation());
+    if let Some(example) = of.example() {
+        for (head, piece) in [("Wrong:", example.wrong), ("Right:", example.right)] {
+            page.blank();
+            page.push(Line::indent(2).with(Ink::Bold, head));
+            for line in piece.lines() {
+                page.push(Line::indent(4).with(Ink::Plain, &sanitize(line)));
+            }
+        }
+    }
     if kind == "warning" {
         page.blank();
         page.prose(2, Ink::Dim, &format!("Where it is meant, `# runbook: allow {of}` on the line above silences it."));
@@ -36,6 +46,11 @@ pub fn codes_markdown() -> String {
     let mut out = String::from("# Codes of errors and warnings\n");
     for of in Code::ALL {
         out.push_str(&format!("\n## {of}: {}\n\n{}\n", of.title(), of.explanation()));
+        if let Some(example) = of.example() {
+            for (head, piece) in [("Wrong", example.wrong), ("Right", example.right)] {
+                out.push_str(&format!("\n{head}:\n\n```yaml\n{piece}\n```\n"));
+            }
+        }
     }
     out
 }
