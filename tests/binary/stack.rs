@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::harness::{Workspace, alive, send};
 
 /// One stack at a time: eight services are enough for two cores.
-static PORTS: Mutex<()> = Mutex::new(());
+pub(super) static PORTS: Mutex<()> = Mutex::new(());
 
 /// Ports away from the documented ones, so that a stack that runs beside the tests is left alone.
 const PORTS_FROM: &str = "ports_from=27000";

@@ -1,6 +1,7 @@
 //! A page of the guide, as somebody follows it: files to save and commands to type, with what they show.
 //!
 //! - A fence whose info string has a second word with a dot in it, such as `yaml playbooks/x.yaml`, is a file to save.
+//! - A fence `yaml` that holds a playbook is the example of the moment: it is saved as `playbooks/example.yaml`.
 //! - A fence `console` holds commands behind `$ ` and what they show. `[...]` stands for anything, in a line of its own for any lines.
 //!   `console answers=yes,done` says what is typed at the questions of its commands; `console not-run` is left out by the tests.
 
@@ -60,6 +61,10 @@ impl Page {
                     let text = lines[start..end].iter().flat_map(|l| [l.as_str(), "\n"]).collect();
                     parts.push(Part::File { path: path.to_owned(), text });
                 }
+                (Some("yaml"), None) if lines[start].starts_with("playbook:") => {
+                    let text = lines[start..end].iter().flat_map(|l| [l.as_str(), "\n"]).collect();
+                    parts.push(Part::File { path: "playbooks/example.yaml".to_owned(), text });
+                }
                 _ => {}
             }
             i = end + 1;
@@ -67,17 +72,11 @@ impl Page {
         Page { lines, parts }
     }
 
-    /// The page with what its commands show now; what was left out stays left out where the rest is still so.
+    /// The page with what these commands show now.
     pub(crate) fn blessed(&self, shown: &[(Shell, String)]) -> String {
         let mut lines = self.lines.clone();
         for (shell, now) in shown.iter().rev() {
-            let now: Vec<&str> = now.lines().collect();
-            let text = if agrees(&shell.shows, &now) {
-                refreshed(&shell.shows, &now)
-            } else {
-                now.iter().map(|l| (*l).to_owned()).collect()
-            };
-            lines.splice(shell.at..shell.at + shell.shows.len(), text);
+            lines.splice(shell.at..shell.at + shell.shows.len(), now.lines().map(str::to_owned));
         }
         lines.iter().flat_map(|l| [l.as_str(), "\n"]).collect()
     }
@@ -101,51 +100,42 @@ fn commands(lines: &[String], start: usize, more: Option<&str>, parts: &mut Vec<
     parts.extend(found.into_iter().map(Part::Command));
 }
 
-/// Whether a command shows what the page says.
+/// Whether a command shows what the page says. Where nothing is left out, the lines may stand in another order: what runs side by side
+/// ends when it ends.
 pub(crate) fn agrees<S: AsRef<str>>(page: &[String], now: &[S]) -> bool {
+    let sorted = |lines: &mut dyn Iterator<Item = &str>| {
+        let mut lines: Vec<String> = lines.map(stable).filter(|l| !l.trim().is_empty()).collect();
+        lines.sort();
+        lines
+    };
+    if sorted(&mut page.iter().map(String::as_str)) == sorted(&mut now.iter().map(AsRef::as_ref)) {
+        return true;
+    }
     let pieces: Vec<String> = page.join("\n").split(LEFT_OUT).map(|p| regex::escape(stable(p).trim())).collect();
     let pattern = format!(r"\A\s*{}\s*\z", pieces.join(r"(?s:.*)"));
     let now: Vec<&str> = now.iter().map(AsRef::as_ref).collect();
     Regex::new(&pattern).unwrap().is_match(&stable(&now.join("\n")))
 }
 
-/// The page's lines with the numbers of now, where these lines can be found.
-fn refreshed(page: &[String], now: &[&str]) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut from = 0;
-    for (i, piece) in page.split(|l| l == LEFT_OUT).enumerate() {
-        if i > 0 {
-            out.push(LEFT_OUT.to_owned());
-        }
-        let wanted = stable(&piece.join("\n"));
-        let found = (from..=now.len())
-            .flat_map(|a| (a..=now.len()).map(move |b| (a, b)))
-            .find(|(a, b)| stable(&now[*a..*b].join("\n")).trim() == wanted.trim());
-        match found {
-            Some((a, b)) if !piece.is_empty() => {
-                out.extend(now[a..b].iter().map(|l| (*l).to_owned()));
-                from = b;
-            }
-            _ => out.extend(piece.iter().cloned()),
-        }
-    }
-    out
-}
-
 /// The text with what differs from run to run replaced: run ids, times, durations, process ids, rows of dashes. White space is one
 /// blank, because numbers of another width break lines elsewhere.
 fn stable(text: &str) -> String {
     let rules = [
-        (r"\b\d{8}-\d{6}(-[0-9a-f]+)?\b", "RUN"),
+        // A list shortens ids to what tells them apart.
+        (r"\b20\d{6}-\d{1,6}(-[0-9a-f]+)?\b", "RUN"),
         (r"\brun [0-9a-f]{6}\b", "run RUN"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( ?UTC|Z)?", "TIME"),
         (r"\b\d\d-\d\d \d\d:\d\d\b", "TIME"),
         (r"\b(\d+m)?\d+(\.\d+)? ?(ms|us|µs|s)\b", "DUR"),
         (r"\bpid[ =]+\d+\b", "pid PID"),
+        (r"\bprocess \[\d+\]", "process [PID]"),
         (r"^\[1\][+-]? .*", "[1] JOB"),
         // The process id beside the port, in a table.
         (r"\b(\d{4})( +)\d+\b", "$1$2 PID"),
+        (r"\d+(\.\d+)? % used", "N % used"),
         (r"(\s|\A)\d+(\.\d+)? (B|KiB|MiB|GiB)\b", " SIZE"),
+        // Text that is cut off where a number beside it ends.
+        (r"\S+…", "…"),
         (r"\s+", " "),
     ];
     let mut text = text.to_owned();
@@ -158,12 +148,15 @@ fn stable(text: &str) -> String {
 #[test]
 fn a_page_is_read() {
     let page = Page::read(
-        "Text\n```yaml playbooks/a.yaml\nplaybook: a\n```\n```yaml\nno file\n```\n```console answers=yes,done\n$ one\nx\n$ two\n```\n```console not-run\n$ three\n```\n",
+        "Text\n```yaml playbooks/a.yaml\nplaybook: a\n```\n```yaml\nno: file\n```\n```yaml\nplaybook: b\n```\n```console answers=yes,done\n$ one\nx\n$ two\n```\n```console not-run\n$ three\n```\n",
     );
-    let [Part::File { path, text }, Part::Command(one), Part::Command(two), Part::NotRun] = &page.parts[..] else {
+    let [Part::File { path, text }, Part::File { path: example, .. }, Part::Command(one), Part::Command(two), Part::NotRun] =
+        &page.parts[..]
+    else {
         panic!("{:?}", page.parts)
     };
     assert_eq!((path.as_str(), text.as_str()), ("playbooks/a.yaml", "playbook: a\n"));
+    assert_eq!(example, "playbooks/example.yaml");
     assert_eq!((one.command.as_str(), one.shows.join("|").as_str(), one.answers.len()), ("one", "x", 0));
     assert_eq!(two.answers, ["yes", "done"]);
     let new = page.blessed(&[(one.clone(), "y\nz\n".to_owned()), (two.clone(), "w\n".to_owned())]);
@@ -187,11 +180,12 @@ fn what_differs_from_run_to_run_may_differ_and_nothing_else() {
         ("", "something", false),
         ("something", "", false),
         ("exit 4", "exit 0", false),
+        ("a 1ms\nb 1ms", "b 7ms\na 1ms", true),
+        ("a 1ms\nb 1ms", "b 7ms\nb 1ms", false),
+        ("changed: started, pid…", "changed: started, p…", true),
         ("ok model-router 7010 19454 yes 1s", "ok model-router 7010 5 yes 13s", true),
         ("ok model-router 7010 19454 yes 1s", "ok model-router 7020 19454 yes 1s", false),
     ] {
         assert_eq!(agrees(&page(says), &page(shows)), right, "{says:?} and {shows:?}");
     }
-    let lines = refreshed(&page("[...]\nb 1ms\n[...]"), &["a", "b 22ms", "c"]);
-    assert_eq!(lines, ["[...]", "b 22ms", "[...]"]);
 }

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use super::processes::{kill, wait_until};
-use super::screen::Screen;
+use super::screen::{Screen, WIDTH};
 
 /// What the shell writes before each prompt, with the exit code in it; a terminal takes it for a title and shows nothing.
 const READY: &str = "\u{1b}]9;";
@@ -40,7 +40,7 @@ impl Session {
         let programs = Path::new(env!("CARGO_BIN_EXE_runbook")).parent().unwrap();
         let path = format!("{}:/usr/bin:/bin:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
         let mut child = Command::new("script")
-            .args(["-qefc", "stty cols 80 rows 50; exec bash --noprofile --norc --noediting -i", "/dev/null"])
+            .args(["-qefc", &format!("stty cols {WIDTH} rows 50; exec bash --noprofile --norc --noediting -i"), "/dev/null"])
             .env_clear()
             .envs([("TERM", "xterm-256color"), ("SHELL", "/bin/sh"), ("LANG", "C.UTF-8"), ("USER", "ann"), ("LOGNAME", "ann")])
             .env("PS1", format!("{READY}$?{END}"))
