@@ -113,6 +113,10 @@ fn the_first_steps_are_those_of_the_page() {
     assert_eq!(session.run(&prepare, &[]).code, 0);
     let left_out = follow("first-steps.md", &mut session, "runbook", &ports);
     assert_eq!(left_out, 1, "nothing but the build is left out");
+    // The playbook of the README asks the stack's gateway.
+    assert_eq!(session.run("runbook play stack-start --quiet", &[]).code, 0);
+    assert_eq!(follow("../../README.md", &mut session, "runbook", &ports), 0);
+    assert_eq!(session.run("runbook play stack-stop --quiet", &[]).code, 0);
 }
 
 #[test]
