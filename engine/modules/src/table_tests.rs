@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use runbook_core::expr::{Expr, ExprKind, MapScope};
-use runbook_core::module::{Entry, Example, Fault, Kind, validate};
+use runbook_core::module::{Entry, Example, Fault, HandArgs, Kind, validate};
 use runbook_core::value::{Map, Value, from_json};
 use serde_json::Value as Json;
 
@@ -250,6 +250,72 @@ fn examples_are_right() {
             problems
         };
         e.examples.iter().flat_map(|x| check(x).into_iter().map(|p| format!("{}: {p}", x.title)).collect::<Vec<_>>()).collect()
+    });
+}
+
+/// Whether a shell can read a text as a script.
+fn is_shell(text: &str) -> bool {
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-n", "-c", text]).stderr(std::process::Stdio::null());
+    sh.status().unwrap().success()
+}
+
+#[test]
+fn a_person_can_do_without_every_module() {
+    each(|e| {
+        let of = |example: &Example| -> Vec<String> {
+            let Ok(step) = step(e, example, "/tmp/example", 1) else { return vec!["not a step".to_owned()] };
+            let args = shown(step.args);
+            let hand = e.by_hand(&HandArgs::new(&args));
+            let script = hand.lines.join("\n");
+            let mut problems = Vec::new();
+            if hand.is_empty() {
+                problems.push("it has no `by_hand`".to_owned());
+            }
+            if e.kind == Kind::Probe && hand.expect.is_empty() {
+                problems.push("it does not say what a good answer looks like".to_owned());
+            }
+            if !is_shell(&script) {
+                problems.push(format!("no shell reads this:\n{script}"));
+            }
+            if hand.notes.iter().any(|n| !n.ends_with(['.', ')'])) {
+                problems.push(format!("a note is no sentence: {:?}", hand.notes));
+            }
+            problems
+        };
+        e.examples.iter().flat_map(|x| of(x).into_iter().map(|p| format!("{}: {p}", x.title)).collect::<Vec<_>>()).collect()
+    });
+}
+
+/// Arguments as a person sees them: `<words>` for what is not known.
+fn shown(json: Json) -> Value {
+    match json {
+        Json::String(s) if s.contains("{{") => Value::str("<what is not known>"),
+        Json::Array(items) => Value::list(items.into_iter().map(shown)),
+        Json::Object(map) => Value::map(map.into_iter().map(|(k, v)| (k, shown(v)))),
+        other => from_json(other),
+    }
+}
+
+#[test]
+fn no_argument_of_an_instruction_is_read_as_shell() {
+    let hostile = ["'; touch /tmp/x; '", "$(id)", "`id`", "a\nb", "\\", "-rf", "<a>", "\"", "*", "~root", "a=b", "&&", ""];
+    each(|e| {
+        let names: Vec<String> =
+            e.args_schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let mut problems = Vec::new();
+        for text in hostile {
+            for one in [Value::str(text), Value::list([Value::str(text)]), Value::map([(text, Value::str(text))]), Value::Null] {
+                // A script is meant to be read as one.
+                let args = names.iter().filter(|n| *n != "script").map(|n| (n.clone(), one.clone()));
+                let args = Value::map(args.chain([("script".to_owned(), Value::str("true"))]));
+                let script = e.by_hand(&HandArgs::new(&args)).lines.join("\n");
+                if !is_shell(&script) {
+                    problems.push(format!("{one:?}: no shell reads this:\n{script}"));
+                }
+            }
+        }
+        problems
     });
 }
 

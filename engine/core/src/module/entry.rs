@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Action, BoxFuture, Change, Cx, Effect, Fault, Probe, Touches};
+use super::{Action, BoxFuture, ByHand, Change, Cx, Effect, Fault, HandArgs, Probe, Touches};
 
 /// Whether a module looks or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,7 @@ pub struct Entry {
     pub args_schema: Json,
     /// The JSON Schema of the result.
     pub result_schema: Json,
+    by_hand: fn(&HandArgs<'_>) -> ByHand,
     ops: Box<dyn Ops>,
 }
 
@@ -218,6 +219,7 @@ impl Entry {
             examples: P::EXAMPLES,
             args_schema: schema_of::<P::Args>(),
             result_schema: schema_of::<P::Out>(),
+            by_hand: P::by_hand,
             ops: Box::new(ProbeOps::<P>(std::marker::PhantomData)),
         }
     }
@@ -235,6 +237,7 @@ impl Entry {
             examples: A::EXAMPLES,
             args_schema: schema_of::<A::Args>(),
             result_schema: schema_of::<A::Out>(),
+            by_hand: A::by_hand,
             ops: Box::new(ActionOps::<A>(std::marker::PhantomData)),
         }
     }
@@ -260,6 +263,11 @@ impl Entry {
     /// [`Fault::Invalid`], also if the arguments do not decode.
     pub fn check(&self, args: &Json) -> Result<(), Fault> {
         self.ops.check(args)
+    }
+
+    /// What a person does in place of a call.
+    pub fn by_hand(&self, args: &HandArgs<'_>) -> ByHand {
+        (self.by_hand)(args)
     }
 
     /// Effect, resources and idempotence of a call.

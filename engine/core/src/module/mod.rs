@@ -1,11 +1,13 @@
 //! The contract of probes and actions, and the table they are registered in.
 
+mod by_hand;
 mod cx;
 mod effect;
 mod entry;
 mod fault;
 mod schema;
 
+pub use by_hand::{ByHand, HandArgs, hand_line, hand_secret, hand_shown, hand_word, has_hand_secret};
 pub use cx::{Change, Cx, Daemon, Exec, ExecOutput, ExitReason, Host, Shared, Spawned};
 pub use effect::{Effect, Need, Resource, Touches};
 pub use entry::{About, Done, Entry, Example, Forecast, Kind, Registry, Reply};
@@ -41,6 +43,11 @@ pub trait Probe: Send + Sync + 'static {
     type Args: DeserializeOwned + JsonSchema + Send + Sync;
     /// The result.
     type Out: Serialize + JsonSchema + Send;
+
+    /// What a person does in place of it, without this program.
+    fn by_hand(_args: &HandArgs<'_>) -> ByHand {
+        ByHand::default()
+    }
 
     /// What it reads and what it needs to be allowed to do.
     fn touches(args: &Self::Args) -> Touches;
@@ -80,6 +87,11 @@ pub trait Action: Send + Sync + 'static {
     type Args: DeserializeOwned + JsonSchema + Send + Sync;
     /// The result.
     type Out: Serialize + JsonSchema + Send;
+
+    /// What a person does in place of it, without this program.
+    fn by_hand(_args: &HandArgs<'_>) -> ByHand {
+        ByHand::default()
+    }
 
     /// How much it changes with these arguments.
     fn effect(args: &Self::Args) -> Effect;

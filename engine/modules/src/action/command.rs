@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Resource, Touches};
+use runbook_core::module::{
+    Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Resource, Touches,
+};
 use runbook_core::value::Size;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::support::args::Text;
+use crate::support::by_hand;
 use crate::support::exec::{Call, Door, Out, max_output};
 use crate::support::words::texts;
 
@@ -88,6 +91,10 @@ impl Action for Command {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        ByHand::run(by_hand::program(args)).expect("it ends with exit code 0 (`echo $?` right after it shows the code)")
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

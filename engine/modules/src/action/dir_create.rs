@@ -3,13 +3,14 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::args::{Mode, yes};
 use crate::support::atomic::sync_folder;
 use crate::support::blocking::blocking;
+use crate::support::by_hand;
 use crate::support::paths::{check_parent, fault, is_missing, make_parents, parent, resolve, resource, tidy};
 
 pub(crate) struct DirCreate;
@@ -129,6 +130,18 @@ impl Action for DirCreate {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let parents = by_hand::folder(&args.or("path", "")).filter(|_| args.flag("parents", true));
+        let hand = match (args.flag("must_be_new", false), parents) {
+            (true, Some(folder)) => ByHand::run(format!("mkdir -p {folder}")).and(format!("mkdir {path}")),
+            (true, None) => ByHand::run(format!("mkdir {path}")),
+            (false, _) if args.flag("parents", true) => ByHand::run(format!("mkdir -p {path}")),
+            (false, _) => ByHand::run(format!("test -d {path} || mkdir {path}")),
+        };
+        hand.and_if(by_hand::mode(args, &path))
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

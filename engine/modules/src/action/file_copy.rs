@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use runbook_core::value::{Size, format_size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::support::args::{Mode, yes};
 use crate::support::atomic::back_up;
 use crate::support::blocking::{Stop, blocking};
+use crate::support::by_hand;
 use crate::support::paths::{check_parent, fault, look, make_parents, resolve, resource, same_file, tidy};
 use crate::support::tree::{CopyPlan, How, many};
 
@@ -213,6 +214,25 @@ impl Action for FileCopy {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let (from, to) = (by_hand::path(args, "from"), by_hand::path(args, "to"));
+        let preserve = args.flag("preserve", true);
+        let copy = match (args.flag("recursive", false), preserve) {
+            (true, true) => format!("mkdir -p {to} && cp -a {from}/. {to}"),
+            (true, false) => format!("mkdir -p {to} && cp -R -P {from}/. {to}"),
+            (false, true) => format!("cp -p -T {from} {to}"),
+            (false, false) => format!("cp -T {from} {to}"),
+        };
+        let copy = if args.flag("overwrite", true) { copy } else { format!("test ! -e {to} && {copy}") };
+        let hand = ByHand::default().and_if(by_hand::make_parents(args, "to")).and_if(by_hand::keep(args, "to")).and(copy);
+        let hand = hand.and_if(by_hand::mode(args, &to));
+        if args.flag("overwrite", true) {
+            hand
+        } else {
+            hand.note("If there is something already, do not replace it: the step has failed.")
+        }
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

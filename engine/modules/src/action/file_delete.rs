@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use runbook_core::value::{Size, format_size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::atomic::sync_folder;
 use crate::support::blocking::{Stop, blocking};
+use crate::support::by_hand;
 use crate::support::paths::{Guarded, look, mount_inside, parent, resolve, resource, tidy, true_place};
 use crate::support::tree::{Measure, many, measure, remove};
 
@@ -99,6 +100,14 @@ impl Action for FileDelete {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let remove = if args.flag("recursive", false) { "rm -r -f --one-file-system" } else { "rm -f" };
+        ByHand::run("# is this what is meant? if nothing is there, nothing is to be done")
+            .and(format!("ls -l -d {path}"))
+            .and(format!("{remove} {path}"))
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Destroy

@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::atomic::{back_up, sync_folder};
 use crate::support::blocking::{Stop, blocking};
+use crate::support::by_hand;
 use crate::support::paths::{
     Guarded, check_parent, fault, look, make_parents, parent, resolve, resource, same_file, tidy, true_place,
 };
@@ -179,6 +180,18 @@ impl Action for FileMove {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let (from, to) = (by_hand::path(args, "from"), by_hand::path(args, "to"));
+        let mv = format!("mv -T {from} {to}");
+        let hand = ByHand::default().and_if(by_hand::make_parents(args, "to"));
+        if args.flag("overwrite", false) {
+            return hand.and_if(by_hand::keep(args, "to")).and(mv);
+        }
+        hand.and(format!("test ! -e {to} && {mv}")).note(
+            "If something is there already, do not replace it: the step has failed, unless nothing is left where it came from and it was moved before.",
+        )
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

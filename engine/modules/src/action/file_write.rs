@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use runbook_core::diff;
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use runbook_core::value::{Size, format_size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::support::args::{Mode, yes};
 use crate::support::atomic::{Draft, back_up};
 use crate::support::blocking::blocking;
+use crate::support::by_hand;
 use crate::support::paths::{check_parent, fault, is_missing, make_parents, resolve, resource, tidy};
 
 pub(crate) struct FileWrite;
@@ -261,6 +262,22 @@ impl Action for FileWrite {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let content = args.or("content", "<content>");
+        let to = if args.flag("append", false) { ">>" } else { ">" };
+        let write = by_hand::with_input(&format!("cat {to}{path}"), &content);
+        let hand = ByHand::default().and_if(by_hand::make_parents(args, "path")).and_if(by_hand::keep(args, "path"));
+        let hand = match (args.flag("append", false), args.flag("overwrite", true)) {
+            (true, _) => hand.and(write).note("Leave it out if the file already has these lines."),
+            (false, true) => hand.and(write),
+            (false, false) => {
+                hand.and(format!("test -e {path} || {write}")).note("A file that is there already is left as it is.")
+            }
+        };
+        hand.and_if(by_hand::mode(args, &path))
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

@@ -5,11 +5,14 @@ use std::time::Duration as Std;
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Resource, Touches};
+use runbook_core::module::{
+    Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Resource, Touches,
+};
 use runbook_core::value::{Duration, Size, format_size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::support::by_hand;
 use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, default_max_body, form, headers};
 use crate::support::http_client::{Call, host_and_port, parse_url, put, send, shown};
 use crate::support::net::{self, Failure};
@@ -170,6 +173,14 @@ impl Action for HttpRequest {
     ];
     type Args = Args;
     type Out = HttpOut;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let seconds = args.seconds("timeout").unwrap_or_else(|| "30".to_owned());
+        let hand = ByHand::run(by_hand::curl(args, &args.or("method", "POST"), &seconds));
+        by_hand::about_query(hand, args)
+            .expect("a status from 200 to 299 in the first line")
+            .note("If no answer comes, it may have been carried out all the same: find out before you send it again.")
+    }
 
     fn effect(args: &Args) -> Effect {
         if args.method == "DELETE" { Effect::Destroy } else { Effect::Change }

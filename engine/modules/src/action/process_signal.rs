@@ -1,11 +1,14 @@
 //! `process.signal`: send a signal to a process.
 
 use regex::Regex;
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Resource, Touches};
+use runbook_core::module::{
+    Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Resource, Touches, hand_word,
+};
 use rustix::process::Signal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::support::by_hand;
 use crate::support::process::{self, Look, boot_id, handles, own_line};
 use crate::support::service_files::{PidFile, read_pid_file, read_record, record_path};
 use crate::support::signals::SignalName;
@@ -157,6 +160,25 @@ impl Action for ProcessSignal {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let pid = match args.text("pid_file") {
+            Some(file) => format!("\"$(cat {})\"", by_hand::path_word(&file)),
+            None => args.word("pid"),
+        };
+        let target = match (args.flag("group", false), pid.strip_prefix('"')) {
+            (false, _) => pid.clone(),
+            (true, Some(rest)) => format!("-- \"-{rest}"),
+            (true, None) => format!("-- -{pid}"),
+        };
+        let hand = ByHand::run("# is it the right process?")
+            .and(format!("ps -o pid,lstart,args -p {pid}"))
+            .and(format!("kill -s {} {target}", hand_word(args.or("signal", "TERM").trim_start_matches("SIG"))));
+        match args.text("expect_command") {
+            Some(pattern) => hand.note(format!("Send it only if the command line of the process holds `{pattern}`.")),
+            None => hand,
+        }
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

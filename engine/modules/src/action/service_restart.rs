@@ -1,6 +1,6 @@
 //! `service.restart`: stop a service of the system and start it again.
 
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use runbook_core::value::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::service_start::{self, forecast, start, touched};
 use crate::action::service_stop::stop;
 use crate::support::args::{Text, yes};
+use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::Files;
 
@@ -69,6 +70,17 @@ impl Action for ServiceRestart {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let service = HandService::of(args);
+        let hand = service.elsewhere("restart").unwrap_or_else(|| {
+            let mut hand = service.stop(args.flag("force", false), args.text("grace"));
+            let start = service.logs(service.start(&args.list("args")));
+            hand.lines.extend(start.lines);
+            hand
+        });
+        hand.expect("it stops, starts again and keeps running")
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

@@ -1,6 +1,8 @@
 //! `service.start`: start a service of the system.
 
-use runbook_core::module::{Action, Change, Cx, Daemon, Done, Effect, Example, Fault, Forecast, Need, Resource, Touches};
+use runbook_core::module::{
+    Action, ByHand, Change, Cx, Daemon, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Resource, Touches,
+};
 use runbook_core::value::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use crate::support::exec::not_found;
 use crate::support::identity::{Found, MARKER, Standing, Target, inspect, list, members, new_marker};
 use crate::support::ports::{self, Where};
 use crate::support::process;
+use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::{Files, LogMark, Record};
 use crate::support::stop;
@@ -292,6 +295,12 @@ impl Action for ServiceStart {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let service = HandService::of(args);
+        let hand = service.elsewhere("start").unwrap_or_else(|| service.logs(service.start(&args.list("args"))));
+        hand.expect("its process keeps running")
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

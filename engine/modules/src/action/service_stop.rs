@@ -1,12 +1,13 @@
 //! `service.stop`: stop a service of the system.
 
-use runbook_core::module::{Action, Change, Cx, Done, Effect, Example, Fault, Forecast, Need, Touches};
+use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Need, Touches};
 use runbook_core::value::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::service_start::touched;
 use crate::support::identity::{Found, Standing, inspect};
+use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::Files;
 use crate::support::stop::{self, NotEnded};
@@ -135,6 +136,12 @@ impl Action for ServiceStop {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let service = HandService::of(args);
+        let hand = service.elsewhere("stop").unwrap_or_else(|| service.stop(args.flag("force", false), args.text("grace")));
+        hand.expect("no process of it is left, and its port is free")
+    }
 
     fn effect(_: &Args) -> Effect {
         Effect::Change

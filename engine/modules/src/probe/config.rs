@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use runbook_core::json_path::JsonPath;
-use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Touches};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::support::blocking::blocking;
+use crate::support::by_hand;
 use crate::support::paths::{fault, is_missing, reason, resolve, resource};
 
 pub(crate) struct Config;
@@ -102,6 +103,31 @@ impl Probe for Config {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let name = args.or("path", "").to_lowercase();
+        let ends = |ending: &str| name.ends_with(ending);
+        let format = args.text("format").unwrap_or_else(|| {
+            if ends(".toml") {
+                "toml"
+            } else if ends(".yaml") || ends(".yml") {
+                "yaml"
+            } else {
+                "json"
+            }
+            .to_owned()
+        });
+        let line = match format.as_str() {
+            "toml" => format!("python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], \"rb\")))' {path}"),
+            "yaml" => format!("python3 -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1])))' {path}"),
+            _ => format!("python3 -m json.tool {path}"),
+        };
+        match args.text("query") {
+            Some(query) => ByHand::run(line).expect(format!("it is printed without an error, and has a value at `{query}`")),
+            None => ByHand::run(line).expect("it is printed without an error"),
+        }
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([resource(&args.path)])

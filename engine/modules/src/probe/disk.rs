@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Touches};
 use runbook_core::value::Size;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::blocking::blocking;
+use crate::support::by_hand;
 use crate::support::paths::{fault, resolve, resource, unescape};
 
 pub(crate) struct Disk;
@@ -85,6 +86,11 @@ impl Probe for Disk {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path_word(&args.or("path", "."));
+        ByHand::run(format!("df -h {path}")).and(format!("df -i {path}")).expect("neither is at 100 %")
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([resource(&args.path)])

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Touches, hand_line};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::args::OneOrMany;
 use crate::support::blocking::blocking;
+use crate::support::by_hand;
 use crate::support::paths::{fault, resolve, resource};
 
 pub(crate) struct Env;
@@ -72,6 +73,20 @@ impl Probe for Env {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let names = hand_line(args.list("names"));
+        match args.text("file") {
+            Some(file) => {
+                let file = by_hand::path_word(&file);
+                let line =
+                    format!("for name in {names}; do grep -q -E \"^(export +)?$name=.\" {file} && echo \"$name is set\"; done");
+                ByHand::run(line)
+            }
+            None => ByHand::run(format!("for name in {names}; do printenv \"$name\" | grep -q . && echo \"$name is set\"; done")),
+        }
+        .expect("each of them is said to be set")
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads(args.file.as_deref().map(resource))

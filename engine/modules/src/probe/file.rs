@@ -7,7 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use regex::bytes::Regex;
-use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Touches};
 use runbook_core::value::{Duration, Size, Time};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use schemars::JsonSchema;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::args::{Mode, yes};
 use crate::support::blocking::{Stop, blocking};
+use crate::support::by_hand;
 use crate::support::lines::Lines;
 use crate::support::paths::{fault, is_missing, resolve, resource};
 use crate::support::process::user_name;
@@ -108,6 +109,16 @@ impl Probe for File {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let follow = if args.flag("follow", true) { "stat -L" } else { "stat" };
+        let mut hand = ByHand::run(format!("{follow} {path}")).expect("it is there");
+        if let Some(pattern) = args.text("contains") {
+            hand = hand.and(format!("grep -n {} {path}", by_hand::grep(&pattern)));
+        }
+        hand.and_if(args.flag("sha256", false).then(|| format!("sha256sum {path}")))
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([resource(&args.path)])

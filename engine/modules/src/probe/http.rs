@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use reqwest::Method;
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches};
 use runbook_core::value::{Duration, Size};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::support::by_hand;
 use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, default_max_body, headers};
 use crate::support::http_client::{Call, default_timeout, host_and_port, parse_url, send};
 use crate::support::net;
@@ -100,6 +101,12 @@ impl Probe for Http {
     ];
     type Args = Args;
     type Out = HttpOut;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let seconds = args.seconds("timeout").unwrap_or_else(|| by_hand::default_seconds(&args.or("url", "")).to_owned());
+        let hand = ByHand::run(by_hand::curl(args, &args.or("method", "GET").to_uppercase(), &seconds));
+        by_hand::about_query(hand, args).expect("a status from 200 to 399 in the first line")
+    }
 
     fn touches(args: &Args) -> Touches {
         match (&args.unix_socket, host_and_port(&args.url)) {

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use regex::bytes::{Regex, RegexBuilder};
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches, hand_word};
 use runbook_core::value::{Time, parse_duration, parse_time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::support::args::OneOrMany;
 use crate::support::blocking::{Stop, blocking};
+use crate::support::by_hand;
 use crate::support::globs::{expand, is_pattern};
 use crate::support::log_scan::{FileOut, Found, Match, Wanted};
 use crate::support::paths::{fault, is_missing, resolve, tidy};
@@ -217,6 +218,40 @@ impl Probe for Log {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let files: Vec<String> = args.list("path").iter().map(|p| by_hand::glob_word(p)).collect();
+        let files = files.join(" ");
+        let case = if args.flag("case_insensitive", false) { "-i " } else { "" };
+        let pattern = args.text("pattern");
+        let mut line = match (&pattern, args.text("tail")) {
+            (Some(pattern), None) => format!("grep -n {case}{} {files}", by_hand::grep(pattern)),
+            (Some(pattern), Some(lines)) => {
+                format!("tail -n {} {files} | grep {case}{}", hand_word(&lines), by_hand::grep(pattern))
+            }
+            (None, lines) => format!("tail -n {} {files}", hand_word(&lines.unwrap_or_else(|| "100".to_owned()))),
+        };
+        if let Some(ignore) = args.text("ignore") {
+            line.push_str(&format!(" | grep -v {case}{}", by_hand::grep(&ignore)));
+        }
+        let mut hand = ByHand::run(line);
+        let zone = args.or("timezone", "UTC");
+        // A time, or for how long.
+        let when = |name: &str| args.text(name).map(|m| if parse_duration(&m).is_some() { format!("{m} ago") } else { m });
+        match (when("since"), when("until")) {
+            (Some(since), Some(until)) => {
+                hand = hand.note(format!("Only lines from {since} to {until} count (their times are {zone})."))
+            }
+            (Some(since), None) => hand = hand.note(format!("Only lines since {since} count (their times are {zone}).")),
+            (None, Some(until)) => hand = hand.note(format!("Only lines until {until} count (their times are {zone}).")),
+            (None, None) => {}
+        }
+        if args.get("from_offset").is_some_and(|o| o.to_string() != "0") {
+            hand = hand.note("Only what was written since that earlier step counts: look at the times of the lines.");
+        }
+        let missing = if args.flag("missing_ok", false) { ", or there is no such file" } else { "" };
+        hand.expect(if pattern.is_some() { format!("at least one line{missing}") } else { format!("the file is there{missing}") })
+    }
 
     fn touches(args: &Args) -> Touches {
         // Of a pattern the part before the first wildcard is what it can lie in.

@@ -1,6 +1,6 @@
 //! `memory`: how much memory the machine has left.
 
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches};
 use runbook_core::value::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,10 @@ impl Probe for Memory {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(_args: &HandArgs<'_>) -> ByHand {
+        ByHand::run("free -h").expect("an answer; `available` is what programs can still get")
+    }
 
     fn touches(_: &Args) -> Touches {
         Touches::reads([Resource::new("process", "*")])

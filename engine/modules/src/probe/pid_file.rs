@@ -1,11 +1,12 @@
 //! `pid_file`: whether the process that a pid file speaks of runs.
 
 use regex::Regex;
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches};
 use runbook_core::value::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::support::by_hand;
 use crate::support::process::{self, boot_id};
 use crate::support::service_files::{PidFile as Content, read_pid_file, read_record, record_path};
 
@@ -69,6 +70,15 @@ impl Probe for PidFile {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let path = by_hand::path(args, "path");
+        let hand = ByHand::run(format!("cat {path}")).and(format!("ps -o pid,lstart,args -p \"$(cat {path})\""));
+        match args.text("command") {
+            Some(pattern) => hand.expect(format!("a process is shown, and its command line holds `{pattern}`")),
+            None => hand.expect("a process is shown, and it is the one that is meant"),
+        }
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([Resource::file(&args.path), Resource::new("process", "*")])

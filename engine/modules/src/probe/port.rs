@@ -1,11 +1,12 @@
 //! `port`: who listens on a port of this machine.
 
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::args::yes;
 use crate::support::ports::{self, Where};
+use crate::support::service_by_hand::listener;
 
 pub(crate) struct Port;
 
@@ -80,6 +81,15 @@ impl Probe for Port {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let hand = ByHand::run(listener(&args.or("port", "<port>"))).expect("a line that begins with LISTEN");
+        let hand = match args.or("host", "127.0.0.1").as_str() {
+            "*" => hand,
+            host => hand.note(format!("Only what listens on {host}, on `0.0.0.0`, on `[::]` or on `*` counts.")),
+        };
+        if args.flag("owner", true) { hand.note("With `sudo` it also says whose process it is.") } else { hand }
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([Resource::new("port", args.port)])

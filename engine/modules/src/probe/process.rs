@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use regex::Regex;
-use runbook_core::module::{Cx, Example, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches, hand_word};
 use runbook_core::value::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,34 @@ impl Probe for Process {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let pattern = args.text("cmdline");
+        let user = args.text("user").map(|user| format!("-u {} ", hand_word(&user))).unwrap_or_default();
+        let hand = match (args.text("pid"), &pattern, args.text("name")) {
+            (Some(pid), ..) => ByHand::run(format!("ps -o pid,user,lstart,rss,args -p {}", hand_word(&pid))),
+            (None, Some(pattern), _) => ByHand::run(format!("pgrep -a {user}-f {}", hand_word(pattern))),
+            (None, None, Some(name)) => ByHand::run(format!("pgrep -a {user}-x {}", hand_word(&name))),
+            (None, None, None) => {
+                let by = if args.or("by", "cpu") == "rss" { "-rss" } else { "-time" };
+                let which = if user.is_empty() { "-e " } else { &user };
+                let line = format!("ps {which}-o pid,user,lstart,time,rss,args --sort={by}");
+                ByHand::run(match args.text("top").and_then(|n| n.parse::<u64>().ok()) {
+                    Some(n) => format!("{line} | head -n {}", n.saturating_add(1)),
+                    None => line,
+                })
+            }
+        };
+        let hand = match (args.text("cwd"), args.text("name").filter(|_| pattern.is_some())) {
+            (Some(folder), _) => hand
+                .and("# the folder that each of them works in")
+                .and("readlink '/proc/<pid>/cwd'")
+                .note(format!("Only those count that work in {folder} or below it.")),
+            (None, Some(name)) => hand.note(format!("Only those count whose program is called `{name}`.")),
+            (None, None) => hand,
+        };
+        hand.expect("at least one process is shown")
+    }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([args.pid.map_or_else(|| Resource::new("process", "*"), |pid| Resource::new("process", pid))])

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration as Std;
 
-use runbook_core::module::{Cx, Example, ExitReason, Fault, Probe, Resource, Touches};
+use runbook_core::module::{ByHand, Cx, Example, ExitReason, Fault, HandArgs, Probe, Resource, Touches};
 use runbook_core::value::{Duration, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::support::args::yes;
 use crate::support::identity::{Found, Standing, inspect, members};
 use crate::support::ports::{self, Listener, Where};
 use crate::support::process;
+use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::{Manager, ServiceEntry};
 use crate::support::service_files::{Files, Record};
 use crate::support::signals::name_of;
@@ -141,6 +142,19 @@ impl Probe for Service {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let service = HandService::of(args);
+        let mut hand = match args.inside("entry").text("manager").as_deref() {
+            Some("external") => ByHand::default(),
+            _ => service.elsewhere("status").unwrap_or_else(|| ByHand::run(service.look())),
+        };
+        hand.lines.extend(service.listeners());
+        if hand.is_empty() {
+            return hand.note("Whether it runs cannot be seen from here: ask those who run it.");
+        }
+        hand.expect("its process is shown, and it listens on its port")
+    }
 
     fn touches(args: &Args) -> Touches {
         let mut touches = Touches::reads([Resource::new("service", &args.name)]);

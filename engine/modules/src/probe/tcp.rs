@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration as Std, Instant};
 
-use runbook_core::module::{Cx, Example, Fault, Probe, Touches};
+use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Touches, hand_word};
 use runbook_core::value::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,19 @@ impl Probe for Tcp {
     ];
     type Args = Args;
     type Out = Out;
+
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        let (host, port) = match args.text("address") {
+            Some(address) => match address.rsplit_once(':') {
+                Some((host, port)) => (host.trim_matches(['[', ']']).to_owned(), port.to_owned()),
+                None => ("127.0.0.1".to_owned(), address),
+            },
+            None => (args.or("host", "127.0.0.1"), args.or("port", "<port>")),
+        };
+        // `nc` waits for whole seconds.
+        let seconds = args.seconds("timeout").and_then(|s| s.parse::<f64>().ok()).map_or(1, |s| s.ceil().max(1.0) as u64);
+        ByHand::run(format!("nc -v -z -w {seconds} {} {}", hand_word(&host), hand_word(&port))).expect("it is said to be open")
+    }
 
     fn touches(args: &Args) -> Touches {
         args.target().map_or_else(|_| Touches::default(), |(host, port)| net::reads(&host, port))

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
+pub(crate) mod by_hand;
 pub(crate) mod diag;
 pub(crate) mod exec;
 pub(crate) mod globs;
@@ -16,6 +17,7 @@ pub(crate) mod paths;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod processes;
+pub(crate) mod service_by_hand;
 pub(crate) mod service_entry;
 pub(crate) mod service_files;
 pub(crate) mod signals;

@@ -1,0 +1,167 @@
+//! How a person starts, stops and looks at a service of the system, by its entry.
+
+use runbook_core::module::{ByHand, HandArgs, hand_line, hand_word};
+
+use super::by_hand::{folder, path_word};
+use super::words::split;
+
+/// A service as its entry is shown to people.
+pub(crate) struct HandService<'a> {
+    name: String,
+    entry: HandArgs<'a>,
+}
+
+impl<'a> HandService<'a> {
+    /// The service of a call.
+    pub(crate) fn of(args: &HandArgs<'a>) -> Self {
+        HandService { name: args.or("name", "<service>"), entry: args.inside("entry") }
+    }
+
+    /// What is said where nobody here starts or stops it, or another program does.
+    pub(crate) fn elsewhere(&self, verb: &str) -> Option<ByHand> {
+        let name = &self.name;
+        match self.entry.text("manager").as_deref() {
+            Some("external") => Some(ByHand::default().note(format!(
+                "Nobody here starts or stops `{name}`: ask those who run it to {verb} it, or find out how from its own documentation."
+            ))),
+            Some("systemd") => {
+                Some(ByHand::run(format!("sudo systemctl {verb} {}", hand_word(&self.entry.or("unit", name)))))
+            }
+            Some("compose") => {
+                let service = self.entry.inside("compose").or("service", name);
+                let project = self.entry.inside("compose").text("project").or_else(|| self.entry.text("project"));
+                let verb = if verb == "start" { "up -d" } else { verb };
+                let line = format!("docker compose {verb} {}", hand_word(&service));
+                Some(ByHand::run(match project {
+                    Some(folder) => format!("( cd {} && {line} )", path_word(&folder)),
+                    None => line,
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The ports it listens on, the main one first.
+    fn ports(&self) -> Vec<String> {
+        let mut ports = self.entry.list("port");
+        ports.extend(self.entry.list("ports"));
+        ports.dedup();
+        ports
+    }
+
+    fn pid_file(&self) -> Option<String> {
+        self.entry.text("pid_file").map(|path| path_word(&path))
+    }
+
+    /// Its process id, as it is written into a line.
+    fn pid(&self) -> String {
+        match self.pid_file() {
+            Some(file) => format!("\"$(cat {file})\""),
+            None => hand_word(&format!("<pid of {}>", self.name.trim_matches(['<', '>']))),
+        }
+    }
+
+    /// What shows its process.
+    pub(crate) fn look(&self) -> String {
+        format!("ps -o pid,lstart,args -p {}", self.pid())
+    }
+
+    /// What shows who listens on its ports.
+    pub(crate) fn listeners(&self) -> Vec<String> {
+        self.ports().iter().map(|port| listener(port)).collect()
+    }
+
+    /// The lines that start it.
+    pub(crate) fn start(&self, more: &[String]) -> ByHand {
+        let mut words = match self.entry.get("command") {
+            Some(runbook_core::value::Value::Str(line)) => split(line).unwrap_or_else(|| vec![line.to_string()]),
+            _ => self.entry.list("command"),
+        };
+        if words.is_empty() {
+            words.push(format!("<command of {}>", self.name.trim_matches(['<', '>'])));
+        }
+        words.extend_from_slice(more);
+        let mut hand = ByHand::run("# does it run already? then leave it as it is").and(self.look());
+        if !self.ports().is_empty() {
+            hand = hand.and("# nobody may listen on its port: no line but the heading");
+            hand.lines.extend(self.listeners());
+        }
+        hand = hand.and("# start it");
+        let mut folders: Vec<String> = Vec::new();
+        for file in ["pid_file", "stdout", "stderr"] {
+            folders.extend(self.entry.text(file).and_then(|f| folder(&f)));
+        }
+        folders.sort();
+        folders.dedup();
+        if !folders.is_empty() {
+            hand = hand.and(format!("mkdir -p {}", folders.join(" ")));
+        }
+        let output = |name: &str| self.entry.text(name).map_or_else(|| "/dev/null".to_owned(), |f| path_word(&f));
+        let env: Vec<String> = self.entry.pairs("env").iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let env = if env.is_empty() { String::new() } else { format!("env {} ", hand_line(&env)) };
+        let cd = self.entry.text("cwd").map(|cwd| format!("cd {} && ", path_word(&cwd))).unwrap_or_default();
+        hand = hand.and(format!(
+            "( {cd}exec nohup {env}{} \\\n  >>{} 2>>{} </dev/null ) &",
+            hand_line(&words),
+            output("stdout"),
+            output("stderr")
+        ));
+        if let Some(file) = self.pid_file() {
+            hand = hand.and(format!("echo $! >{file}"));
+        }
+        hand
+    }
+
+    /// Where it writes what it has to say.
+    pub(crate) fn logs(&self, hand: ByHand) -> ByHand {
+        let mut files: Vec<String> = ["stderr", "stdout"].iter().filter_map(|n| self.entry.text(n)).collect();
+        files.dedup();
+        match files.as_slice() {
+            [] => hand,
+            files => {
+                let all: Vec<String> = files.iter().map(|f| path_word(f)).collect();
+                hand.and("# what it says, if it does not come up").and(format!("tail -n 20 {}", all.join(" ")))
+            }
+        }
+    }
+
+    /// The lines that stop it.
+    pub(crate) fn stop(&self, force: bool, grace: Option<String>) -> ByHand {
+        let stop = self.entry.inside("stop");
+        let signal = stop.or("signal", "TERM");
+        let grace = grace.or_else(|| stop.text("grace")).unwrap_or_else(|| "10s".to_owned());
+        let pid = self.pid();
+        let group = match pid.strip_prefix('"') {
+            Some(rest) => format!("\"-{rest}"),
+            None => pid.replacen('\'', "'-", 1),
+        };
+        let mut hand = ByHand::run("# is it the right process? if none is shown, it does not run")
+            .and(self.look())
+            .and("# ask it and all its processes to stop")
+            .and(format!("kill -s {} -- {group}", hand_word(&signal)))
+            .and(format!("# look again for up to {grace}, until nothing is shown"))
+            .and(format!("pgrep -a -g {pid}"));
+        if force {
+            hand = hand
+                .and("# if something is still shown: this ends it at once, and loses what it was about to write")
+                .and(format!("kill -s KILL -- {group}"));
+        }
+        if !self.ports().is_empty() {
+            hand = hand.and("# its port is free: no line but the heading");
+            hand.lines.extend(self.listeners());
+        }
+        if let Some(file) = self.pid_file() {
+            hand = hand.and("# only then").and(format!("rm -f {file}"));
+        }
+        if force {
+            hand
+        } else {
+            hand.note(format!("If it has not stopped after {grace}, this step has failed: do not start it a second time."))
+        }
+    }
+}
+
+/// What shows who listens on a port of this machine.
+pub(crate) fn listener(port: &str) -> String {
+    format!("ss -ltnp {}", hand_word(&format!("sport = :{port}")))
+}
