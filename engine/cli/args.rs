@@ -93,6 +93,8 @@ pub(crate) enum Command {
     /// Draw a playbook: as text, Mermaid, DOT, SVG or JSON.
     #[command(visible_alias = "tree")]
     Graph(Graph),
+    /// Write playbooks as Markdown runbooks that a person can follow by hand.
+    Doc(Doc),
     /// Look for mistakes; nothing is run.
     Check(Check),
     /// Lay files out in the one way, without changing what they say.
@@ -210,6 +212,28 @@ pub(crate) struct Graph {
     /// Draw only this step, group or question with what belongs to it: its id, path or number.
     #[arg(long, value_name = "ID")]
     pub(crate) root: Option<String>,
+    /// A parameter, or a variable of the system, to fill in.
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) param: Vec<(String, String)>,
+    /// The system's profile.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+}
+
+/// Write playbooks as Markdown runbooks that a person can follow by hand.
+#[derive(Debug, Args)]
+#[command(after_help = "Nothing is run. Playbooks that are played by others get a page too, so that no link leads nowhere.\n\
+    Examples: runbook doc stack-start\n          runbook doc service-restart --param service=api-gateway\n          runbook doc --all --output docs/runbooks/")]
+pub(crate) struct Doc {
+    /// The playbooks: their names, system/name, or paths.
+    #[arg(required_unless_present = "all", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Every playbook of the project.
+    #[arg(long, conflicts_with_all = ["names", "param"])]
+    pub(crate) all: bool,
+    /// The file to write, or the folder for one file a playbook (`docs/`); default: standard output.
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub(crate) output: Option<PathBuf>,
     /// A parameter, or a variable of the system, to fill in.
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) param: Vec<(String, String)>,

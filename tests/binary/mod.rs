@@ -6,6 +6,7 @@ mod bad_files;
 mod bad_input;
 mod commands;
 mod cookbook;
+mod doc;
 mod fmt;
 mod generated;
 mod golden;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod check;
+mod doc;
 mod explain;
 mod fmt;
 mod generate;
@@ -44,6 +45,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         Command::New(args) => new::new(&context, &args),
         Command::Show { name, profile } => show::show(&context, &name, profile.as_deref()),
         Command::Graph(graph) => graph::graph(&context, &graph),
+        Command::Doc(args) => doc::doc(&context, &args),
         Command::Check(check) => check::check(&context, &check),
         Command::Modules { name } => modules::modules(&context, name.as_deref()),
         Command::Schema { which } => schema::schema(&context, which),

@@ -5,6 +5,7 @@
 
 pub mod code_doc;
 pub mod diagnostic;
+pub mod doc;
 pub mod document;
 mod effects;
 mod github;

@@ -10,7 +10,8 @@ use crate::value::{Map, Value, parse_duration};
 /// What a person types, or does where nothing can be typed, and what to expect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByHand {
-    /// Lines for a POSIX shell, in order; those that begin with `#` are remarks. One may be several lines long.
+    /// Lines for a POSIX shell, in order; one may be several lines long. One that begins with `# ` is a sentence to be read before those that
+    /// follow are typed: people paste all that stands between two such sentences at once.
     pub lines: Vec<String>,
     /// What to do or to know besides, a sentence each.
     pub notes: Vec<String>,
@@ -64,12 +65,24 @@ impl ByHand {
 #[derive(Clone, Copy, Debug)]
 pub struct HandArgs<'a> {
     map: Option<&'a Map>,
+    asked: &'a [String],
 }
 
 impl<'a> HandArgs<'a> {
     /// Of a map; anything else has no arguments.
     pub fn new(args: &'a Value) -> Self {
-        HandArgs { map: args.as_map() }
+        HandArgs { map: args.as_map(), asked: &[] }
+    }
+
+    /// With the fields of the result that the step asks about.
+    #[must_use]
+    pub fn asking(self, asked: &'a [String]) -> Self {
+        HandArgs { asked, ..self }
+    }
+
+    /// Whether the step asks about a field of the result: then what is typed should show it.
+    pub fn asks(&self, field: &str) -> bool {
+        self.asked.iter().any(|f| f == field)
     }
 
     /// An argument; null is as if it were left out.
@@ -129,7 +142,7 @@ impl<'a> HandArgs<'a> {
 
     /// The arguments inside an argument.
     pub fn inside(&self, name: &str) -> HandArgs<'a> {
-        HandArgs { map: self.get(name).and_then(Value::as_map) }
+        HandArgs { map: self.get(name).and_then(Value::as_map), asked: &[] }
     }
 }
 

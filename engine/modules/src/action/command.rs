@@ -93,7 +93,7 @@ impl Action for Command {
     type Out = Out;
 
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
-        ByHand::run(by_hand::program(args)).expect("it ends with exit code 0 (`echo $?` right after it shows the code)")
+        ByHand::run(by_hand::program(args)).expect("exit code 0")
     }
 
     fn effect(_: &Args) -> Effect {

@@ -104,8 +104,9 @@ impl Action for FileDelete {
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
         let path = by_hand::path(args, "path");
         let remove = if args.flag("recursive", false) { "rm -r -f --one-file-system" } else { "rm -f" };
-        ByHand::run("# is this what is meant? if nothing is there, nothing is to be done")
+        ByHand::run("# Is this what is meant? If nothing is there, nothing is to be done.")
             .and(format!("ls -l -d {path}"))
+            .and("# Only then:")
             .and(format!("{remove} {path}"))
     }
 

@@ -171,8 +171,9 @@ impl Action for ProcessSignal {
             (true, Some(rest)) => format!("-- \"-{rest}"),
             (true, None) => format!("-- -{pid}"),
         };
-        let hand = ByHand::run("# is it the right process?")
+        let hand = ByHand::run("# Is it the right process?")
             .and(format!("ps -o pid,lstart,args -p {pid}"))
+            .and("# Only then:")
             .and(format!("kill -s {} {target}", hand_word(args.or("signal", "TERM").trim_start_matches("SIG"))));
         match args.text("expect_command") {
             Some(pattern) => hand.note(format!("Send it only if the command line of the process holds `{pattern}`.")),

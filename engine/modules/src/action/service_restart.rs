@@ -74,10 +74,8 @@ impl Action for ServiceRestart {
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
         let service = HandService::of(args);
         let hand = service.elsewhere("restart").unwrap_or_else(|| {
-            let mut hand = service.stop(args.flag("force", false), args.text("grace"));
-            let start = service.logs(service.start(&args.list("args")));
-            hand.lines.extend(start.lines);
-            hand
+            let stopped = service.stop(args.flag("force", false), args.text("grace"));
+            service.logs(service.launch(stopped, &args.list("args")))
         });
         hand.expect("it stops, starts again and keeps running")
     }

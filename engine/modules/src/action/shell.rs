@@ -94,7 +94,7 @@ impl Action for Shell {
     type Out = Out;
 
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
-        ByHand::run(by_hand::script(args)).expect("it ends with exit code 0 (`echo $?` right after it shows the code)")
+        ByHand::run(by_hand::script(args)).expect("exit code 0")
     }
 
     fn effect(_: &Args) -> Effect {

@@ -54,8 +54,12 @@ impl Probe for Memory {
     type Args = Args;
     type Out = Out;
 
-    fn by_hand(_args: &HandArgs<'_>) -> ByHand {
-        ByHand::run("free -h").expect("an answer; `available` is what programs can still get")
+    fn by_hand(args: &HandArgs<'_>) -> ByHand {
+        // `free` shows no share.
+        let share = "awk '/^MemTotal/ {t=$2} /^MemAvailable/ {a=$2} END {printf \"%.1f %% used\\n\", (t-a)*100/t}' /proc/meminfo";
+        ByHand::run("free -h")
+            .and_if(args.asks("used_percent").then(|| share.to_owned()))
+            .expect("an answer; `available` is what programs can still get")
     }
 
     fn touches(_: &Args) -> Touches {

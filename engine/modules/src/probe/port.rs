@@ -84,11 +84,12 @@ impl Probe for Port {
 
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
         let hand = ByHand::run(listener(&args.or("port", "<port>"))).expect("a line that begins with LISTEN");
-        let hand = match args.or("host", "127.0.0.1").as_str() {
-            "*" => hand,
-            host => hand.note(format!("Only what listens on {host}, on `0.0.0.0`, on `[::]` or on `*` counts.")),
-        };
-        if args.flag("owner", true) { hand.note("With `sudo` it also says whose process it is.") } else { hand }
+        match args.text("host") {
+            Some(host) if host != "*" => {
+                hand.note(format!("Only what listens on {host}, on `0.0.0.0`, on `[::]` or on `*` counts."))
+            }
+            _ => hand,
+        }
     }
 
     fn touches(args: &Args) -> Touches {

@@ -145,7 +145,7 @@ impl Probe for Process {
         };
         let hand = match (args.text("cwd"), args.text("name").filter(|_| pattern.is_some())) {
             (Some(folder), _) => hand
-                .and("# the folder that each of them works in")
+                .and("# The folder that each of them works in:")
                 .and("readlink '/proc/<pid>/cwd'")
                 .note(format!("Only those count that work in {folder} or below it.")),
             (None, Some(name)) => hand.note(format!("Only those count whose program is called `{name}`.")),

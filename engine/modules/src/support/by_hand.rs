@@ -201,6 +201,9 @@ pub(crate) fn curl(args: &HandArgs<'_>, method: &str, seconds: &str) -> String {
         options.push("-k".to_owned());
     }
     options.push(args.word("url"));
+    if args.asks("elapsed") {
+        options.insert(0, "-w '\\nin %{time_total} s\\n'".to_owned());
+    }
     let shown = if method == "HEAD" { "-I" } else { "-i" };
     broken(&format!("curl -sS {shown} --max-time {}", hand_word(seconds)), &options)
 }

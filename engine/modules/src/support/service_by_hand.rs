@@ -71,8 +71,18 @@ impl<'a> HandService<'a> {
         self.ports().iter().map(|port| listener(port)).collect()
     }
 
-    /// The lines that start it.
+    /// The lines that start it, and before them those that look whether it may be started.
     pub(crate) fn start(&self, more: &[String]) -> ByHand {
+        let mut hand = ByHand::run("# Does it run already? Then leave it as it is.").and(self.look());
+        if !self.ports().is_empty() {
+            hand = hand.and("# Its port must be free: no line is shown but the heading.");
+            hand.lines.extend(self.listeners());
+        }
+        self.launch(hand, more)
+    }
+
+    /// The lines that start it, behind others.
+    pub(crate) fn launch(&self, hand: ByHand, more: &[String]) -> ByHand {
         let mut words = match self.entry.get("command") {
             Some(runbook_core::value::Value::Str(line)) => split(line).unwrap_or_else(|| vec![line.to_string()]),
             _ => self.entry.list("command"),
@@ -81,12 +91,7 @@ impl<'a> HandService<'a> {
             words.push(format!("<command of {}>", self.name.trim_matches(['<', '>'])));
         }
         words.extend_from_slice(more);
-        let mut hand = ByHand::run("# does it run already? then leave it as it is").and(self.look());
-        if !self.ports().is_empty() {
-            hand = hand.and("# nobody may listen on its port: no line but the heading");
-            hand.lines.extend(self.listeners());
-        }
-        hand = hand.and("# start it");
+        let mut hand = hand.and("# Start it:");
         let mut folders: Vec<String> = Vec::new();
         for file in ["pid_file", "stdout", "stderr"] {
             folders.extend(self.entry.text(file).and_then(|f| folder(&f)));
@@ -120,7 +125,7 @@ impl<'a> HandService<'a> {
             [] => hand,
             files => {
                 let all: Vec<String> = files.iter().map(|f| path_word(f)).collect();
-                hand.and("# what it says, if it does not come up").and(format!("tail -n 20 {}", all.join(" ")))
+                hand.and("# If it does not come up, this is what it says:").and(format!("tail -n 20 {}", all.join(" ")))
             }
         }
     }
@@ -135,28 +140,25 @@ impl<'a> HandService<'a> {
             Some(rest) => format!("\"-{rest}"),
             None => pid.replacen('\'', "'-", 1),
         };
-        let mut hand = ByHand::run("# is it the right process? if none is shown, it does not run")
+        let mut hand = ByHand::run("# Is it the right process? If none is shown, it does not run, and there is nothing to stop.")
             .and(self.look())
-            .and("# ask it and all its processes to stop")
+            .and("# Ask it and all its processes to stop:")
             .and(format!("kill -s {} -- {group}", hand_word(&signal)))
-            .and(format!("# look again for up to {grace}, until nothing is shown"))
+            .and(format!("# Look again for up to {grace}, until nothing is shown:"))
             .and(format!("pgrep -a -g {pid}"));
-        if force {
-            hand = hand
-                .and("# if something is still shown: this ends it at once, and loses what it was about to write")
-                .and(format!("kill -s KILL -- {group}"));
-        }
+        hand = if force {
+            hand.and("# Only if something is still shown: this ends it at once, and loses what it was about to write.")
+                .and(format!("kill -s KILL -- {group}"))
+        } else {
+            hand.and(format!("# If something is still shown after {grace}, this step has failed: do not go on."))
+        };
         if !self.ports().is_empty() {
-            hand = hand.and("# its port is free: no line but the heading");
+            hand = hand.and("# Its port is free: no line is shown but the heading.");
             hand.lines.extend(self.listeners());
         }
-        if let Some(file) = self.pid_file() {
-            hand = hand.and("# only then").and(format!("rm -f {file}"));
-        }
-        if force {
-            hand
-        } else {
-            hand.note(format!("If it has not stopped after {grace}, this step has failed: do not start it a second time."))
+        match self.pid_file() {
+            Some(file) => hand.and("# Only when it has stopped:").and(format!("rm -f {file}")),
+            None => hand,
         }
     }
 }

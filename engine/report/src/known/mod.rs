@@ -9,9 +9,10 @@ mod service;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use runbook_core::expr::{Expr, ExprKind, Part, Scope, Template, shell_quote};
+use runbook_core::expr::{Expr, ExprKind, ExprNode, Part, Scope, Template};
 use runbook_core::inputs::Given;
 use runbook_core::model::{Arg, ArgKind, Each, Over, ParamType, Step, Unit};
+use runbook_core::module::{hand_secret, hand_word};
 use runbook_core::value::{Map, Value};
 
 /// What is in scope of a playbook before it runs.
@@ -20,6 +21,7 @@ pub struct Known<'a> {
     unit: &'a Unit,
     names: Arc<Map>,
     locals: Map,
+    by_hand: bool,
 }
 
 /// What a run alone can tell, with the words that stand for it.
@@ -41,9 +43,21 @@ pub(crate) fn stand_in(name: &str) -> Value {
 impl<'a> Known<'a> {
     /// What is known of a playbook, with values that were given for it.
     pub fn new(unit: &'a Unit, given: &Given) -> Self {
-        let mut known = Known { unit, names: Arc::default(), locals: Map::new() };
+        Known::make(unit, given, false)
+    }
+
+    /// What is known to a person who does it by hand: `<words>` stand for every parameter that was not given, since a default is only one
+    /// of its values, and variables of the shell for secrets. Of parameters that are true or false the default is taken: conditions and
+    /// choices hang on them, which no words can stand for.
+    pub(crate) fn by_hand(unit: &'a Unit, given: &Given) -> Self {
+        Known::make(unit, given, true)
+    }
+
+    fn make(unit: &'a Unit, given: &Given, by_hand: bool) -> Self {
+        let mut known = Known { unit, names: Arc::default(), locals: Map::new(), by_hand };
+        let secret = |name: &str| if by_hand { Value::unknown(hand_secret(name)) } else { stand_in(name) };
         let env = unit.system.env.iter().chain(&unit.playbook.env);
-        known.define("env", Value::map(env.map(|e| (e.name.value.clone(), stand_in(&e.name.value)))));
+        known.define("env", Value::map(env.map(|e| (e.name.value.clone(), secret(&e.name.value)))));
         let mut run: Map = RUN.iter().map(|(name, words)| ((*name).to_owned(), stand_in(words))).collect();
         run.insert("program".into(), Value::str("runbook"));
         run.insert("dry_run".into(), Value::Bool(false));
@@ -70,8 +84,9 @@ impl<'a> Known<'a> {
         for param in &unit.playbook.params {
             let name = &param.name.value;
             let value = match (given.params.get(name), &param.default) {
-                _ if param.ty == ParamType::Secret => stand_in(name),
+                _ if param.ty == ParamType::Secret => secret(name),
                 (Some(value), _) => value.clone(),
+                (None, Some(_)) if by_hand && param.ty != ParamType::Bool => stand_in(name),
                 (None, Some(default)) => {
                     let value = known.value(default);
                     runbook_core::inputs::typed(param.ty, value.clone()).unwrap_or(value)
@@ -108,6 +123,34 @@ impl<'a> Known<'a> {
         let mut inner = self.clone();
         inner.locals.insert(name.to_owned(), value);
         inner
+    }
+
+    /// With the names that steps around have made in another.
+    pub(crate) fn with_locals_of(&self, other: &Known<'_>) -> Self {
+        Known { locals: other.locals.clone(), ..self.clone() }
+    }
+
+    /// The value of a parameter: given, or its default.
+    pub(crate) fn param(&self, name: &str) -> Value {
+        self.names.get("params").map(|p| p.field(name)).unwrap_or_default()
+    }
+
+    /// The value of a part of an expression, if it is known in full.
+    pub(crate) fn part(&self, expr: &Expr, node: &ExprNode) -> Option<Value> {
+        if depends_on_time(expr) {
+            return None;
+        }
+        let value = expr.eval_part(node, self).ok()?;
+        let is_known = value.find_unknown().is_none() && value.all_secret_names().is_empty();
+        (is_known && is_small(&value, &mut MOST_PARTS.clone())).then_some(value)
+    }
+
+    /// The entry of a service by its name; if it is not known which, what all entries have in common.
+    pub(crate) fn service(&self, name: &str) -> Value {
+        match self.unit.system.services.get(name) {
+            Some(service) => service::entry(self, service),
+            None => service::any(self, name),
+        }
     }
 
     /// The items of a loop with their keys, if they are known and there are any.
@@ -184,7 +227,7 @@ impl<'a> Known<'a> {
 
     fn template(&self, template: &Template) -> Value {
         if let [Part::Expr(expr)] = template.parts.as_slice() {
-            return self.eval(expr).unwrap_or_else(|| Value::unknown(place::stands_for(self, expr)));
+            return self.put(expr).unwrap_or_else(|| Value::unknown(place::stands_for(self, expr)));
         }
         self.join(template, &|value| words(value))
     }
@@ -192,10 +235,19 @@ impl<'a> Known<'a> {
     /// A script: values are quoted as they are in a run, and so is what stands for those that are not known.
     fn shell(&self, template: &Template) -> Value {
         let quote = |value: &Value| match value {
-            Value::List(items) => items.iter().map(|i| shell_quote(&i.to_string())).collect::<Vec<_>>().join(" "),
-            other => shell_quote(&other.to_string()),
+            Value::List(items) => items.iter().map(|i| hand_word(&i.to_string())).collect::<Vec<_>>().join(" "),
+            other => hand_word(&other.to_string()),
         };
         self.join(template, &quote)
+    }
+
+    /// The value that is put into a text. To a person, a parameter that may be left out is still one.
+    fn put(&self, expr: &Expr) -> Option<Value> {
+        let value = self.eval(expr)?;
+        match expr.root.dotted().as_deref() {
+            Some(["params", _]) if self.by_hand && value.is_null() => None,
+            _ => Some(value),
+        }
     }
 
     fn join(&self, template: &Template, put: &dyn Fn(&Value) -> String) -> Value {
@@ -209,7 +261,7 @@ impl<'a> Known<'a> {
                 Part::Text(written) => text.push_str(written),
                 Part::Expr(expr) => {
                     let bare = matches!(&expr.root.kind, ExprKind::Filter(name, ..) if name == "unquoted");
-                    let value = self.eval(expr).unwrap_or_else(|| {
+                    let value = self.put(expr).unwrap_or_else(|| {
                         all = false;
                         Value::str(place::stands_for(self, expr))
                     });

@@ -7,6 +7,10 @@ use super::{Known, service};
 
 /// The text that stands for an expression: of a plain name what is known of it, otherwise its words in angle brackets.
 pub(super) fn stands_for(known: &Known<'_>, expr: &Expr) -> String {
+    // A parameter that may be left out, and was.
+    if let Some(["params", name]) = expr.root.dotted().as_deref() {
+        return of_node(known, expr, &expr.root).unwrap_or_else(|| format!("<{name}>"));
+    }
     of_node(known, expr, &expr.root).unwrap_or_else(|| format!("<{}>", short(expr.text.trim())))
 }
 

@@ -35,7 +35,7 @@ impl<'a> Shown<'a> {
     }
 
     /// What is typed to run it, with the parameters that must be given.
-    fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let playbook = &self.plan.root_unit().playbook;
         let verb = if matches!(playbook.contents, Contents::Triage(_)) { "triage" } else { "play" };
         let mut out = format!("runbook {verb} {}", playbook.full_name);

@@ -10,11 +10,11 @@ use crate::step_words as words;
 
 /// What is changed and destroyed.
 #[derive(Debug, Default)]
-pub(super) struct Touched {
+pub(crate) struct Touched {
     /// Names by kind: services, ports, files.
-    pub(super) changes: IndexMap<String, Vec<String>>,
+    pub(crate) changes: IndexMap<String, Vec<String>>,
     /// A line for every step that destroys: what it is called, and what it runs.
-    pub(super) destroys: Vec<String>,
+    pub(crate) destroys: Vec<String>,
 }
 
 /// The most names of a kind that are listed.
@@ -41,7 +41,7 @@ fn plural(kind: &str) -> String {
 
 impl Shown<'_> {
     /// What it changes and destroys.
-    pub(super) fn touched(&self) -> Touched {
+    pub(crate) fn touched(&self) -> Touched {
         let playbook = &self.plan.root_unit().playbook;
         let mut found = Collected::default();
         match &playbook.contents {
