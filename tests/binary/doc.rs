@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::golden::golden;
 use super::pictures;
-use crate::harness::Workspace;
+use crate::harness::{Workspace, wait_until};
 
 /// The shipped playbooks, the shop of `tests/pictures` and the plant of `tests/runbooks`.
 fn project() -> Workspace {
@@ -225,7 +225,7 @@ fn values_are_filled_in_where_they_are_given() {
     assert!(text.contains("curl -sS -i --max-time 2 http://127.0.0.1:7000/healthz"), "{text}");
     assert!(!text.contains("<state folder>") && text.contains("/opt/sonia/state/pids/api-gateway.pid"), "{text}");
     let text = page(&workspace, &["stack-start", "--profile", "uvicorn", "--param", "root=/opt/sonia"]);
-    assert!(text.contains("exec nohup python3 -m uvicorn main:app --host 127.0.0.1 --port 7050 \\"), "{text}");
+    assert!(text.contains("  python3 -m uvicorn main:app --host 127.0.0.1 --port 7050 \\\n"), "{text}");
     assert!(text.contains("Leave this out: it is only done if `stand_ins` is true, which is not so here."), "{text}");
     let out = workspace.run(&["doc", "service-restart", "--param", "service=nope"]).expect(3);
     assert!(out.stderr.contains("`nope` is not one of") && out.stdout.is_empty(), "{}", out.stderr);
@@ -240,6 +240,39 @@ fn no_secret_is_written() {
     assert!(!out.stdout.contains("hunter") && !out.stderr.contains("hunter"), "a secret is shown");
     assert!(out.stdout.contains("-H 'x-key: '\"$PLANT_KEY\""), "{}", out.stdout);
     assert!(out.stdout.contains("IFS= read -r token; stty echo; export token"), "{}", out.stdout);
+}
+
+#[test]
+fn what_is_started_by_hand_is_known_to_the_program() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "playbooks/yard/system.yaml",
+        "system: yard\nservices:\n  sleeper: { command: [sleep, \"600\"], cwd: work, pid_file: run/s.pid, stdout: log/s.out, stderr: log/s.err }\n",
+    );
+    for (name, step) in [("up", "service.start"), ("down", "service.stop")] {
+        workspace.write(&format!("playbooks/yard/{name}.yaml"), &format!("playbook: One {name}\nsteps:\n  - {step}: sleeper\n"));
+    }
+    workspace.write("playbooks/yard/look.yaml", "playbook: Look\nsteps:\n  - service: sleeper\n");
+    std::fs::create_dir(workspace.path("work")).unwrap();
+    let type_all = |name: &str, wanted: &dyn Fn(&str) -> bool| {
+        for block in shell_blocks(&page(&workspace, &[name])).iter().filter(|b| wanted(b)) {
+            let mut sh = Command::new("sh");
+            sh.args(["-c", block]).current_dir(workspace.path("")).stdin(Stdio::null()).stdout(Stdio::null());
+            assert!(sh.status().unwrap().success(), "{block}");
+        }
+    };
+    type_all("yard/up", &|b| b.starts_with("mkdir"));
+    // Paths start at the project's folder, and the service in its own.
+    wait_until(|| std::fs::read_to_string(workspace.path("run/s.pid")).is_ok_and(|t| t.ends_with('\n')));
+    let pid = workspace.read("run/s.pid").trim().to_owned();
+    let is_it = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c == b"sleep\x00600\x00");
+    wait_until(is_it);
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), workspace.path("work").canonicalize().unwrap());
+    workspace.run(&["play", "yard/look"]).expect(0);
+    type_all("yard/down", &|b| b.starts_with("kill -s TERM"));
+    wait_until(|| !is_it());
+    type_all("yard/down", &|b| b.starts_with("rm "));
+    assert!(!workspace.path("run/s.pid").exists());
 }
 
 #[test]

@@ -104,17 +104,19 @@ impl<'a> HandService<'a> {
         let output = |name: &str| self.entry.text(name).map_or_else(|| "/dev/null".to_owned(), |f| path_word(&f));
         let env: Vec<String> = self.entry.pairs("env").iter().map(|(k, v)| format!("{k}={v}")).collect();
         let env = if env.is_empty() { String::new() } else { format!("env {} ", hand_line(&env)) };
-        let cd = self.entry.text("cwd").map(|cwd| format!("cd {} && ", path_word(&cwd))).unwrap_or_default();
-        hand = hand.and(format!(
-            "( {cd}exec nohup {env}{} \\\n  >>{} 2>>{} </dev/null ) &",
+        // It leads a session of its own, so that it can be stopped with all its processes, and writes its id itself: `$!` may be another.
+        // The folder is entered last, since the other paths may start at the project's.
+        let cwd = path_word(&self.entry.or("cwd", "."));
+        let (script, places) = match self.pid_file() {
+            Some(file) => ("echo $$ >\"$1\" && cd \"$2\" && shift 2 && exec \"$@\"", format!("{file} {cwd}")),
+            None => ("cd \"$1\" && shift && exec \"$@\"", cwd),
+        };
+        hand.and(format!(
+            "setsid sh -c '{script}' start {places} \\\n  {env}{} \\\n  >>{} 2>>{} </dev/null &",
             hand_line(&words),
             output("stdout"),
             output("stderr")
-        ));
-        if let Some(file) = self.pid_file() {
-            hand = hand.and(format!("echo $! >{file}"));
-        }
-        hand
+        ))
     }
 
     /// Where it writes what it has to say.
