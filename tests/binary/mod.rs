@@ -19,5 +19,6 @@ mod signals;
 mod stack;
 mod terminal;
 mod test_command;
+mod test_trees;
 mod triage;
 mod watch;

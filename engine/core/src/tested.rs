@@ -25,8 +25,10 @@ pub struct Tested {
     pub failures: Vec<TestFailure>,
     /// What is likely a mistake: a rule of its own that no call used, an answer that nobody asked for.
     pub warnings: Vec<TestFailure>,
-    /// The spans of the rules that were used.
+    /// The spans of the rules that were used, and of the ids of the answers.
     pub used: Vec<Span>,
+    /// The ids of the questions that were asked, in order.
+    pub asked: Vec<String>,
     /// How the run ended, in one line.
     pub ended: String,
     /// How long the run took on the virtual clock.

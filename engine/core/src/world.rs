@@ -213,8 +213,8 @@ pub trait World: Send + Sync {
     fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply>;
 
     /// The answer that was given beforehand, such as by a flag, if there is one; nobody is asked. What a probe could answer by itself is
-    /// asked of the world only in this way.
-    fn given(&self, _question: &Question) -> Option<Reply> {
+    /// asked of the world only in this way. `settled` says that a probe has answered, so that a person would not be asked.
+    fn given(&self, _question: &Question, _settled: bool) -> Option<Reply> {
         None
     }
 

@@ -8,9 +8,9 @@ use runbook_core::value::{Value, equal};
 use super::question::{Question, What};
 
 /// What is wrong with an answer, as the rest of a sentence that begins with the question's id.
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub(crate) struct Wrong {
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
 }
 
 fn wrong(message: impl Into<String>) -> Option<Wrong> {
@@ -46,6 +46,18 @@ pub(super) fn answer(question: &Question<'_>, value: &Value) -> Option<Wrong> {
             },
             Answers::Choices { choices, .. } => among(value, Some(choices)),
         },
+    }
+}
+
+/// What is wrong with an answer of a test. There the word that confirms stands among the answers, a wrong one may be what the test is
+/// about, and an override may be declined.
+pub(crate) fn in_test(question: &Question<'_>, value: &Value) -> Option<Wrong> {
+    match &question.what {
+        What::Word(..) | What::Override(_) => match value {
+            Value::List(_) | Value::Map(_) => wrong(format!("takes a word, found {}", shown(value))),
+            _ => None,
+        },
+        _ => answer(question, value),
     }
 }
 

@@ -3,8 +3,8 @@
 //! They are YAML or JSON, read like playbooks: every mistake is told with its place, and before anything runs. What a question takes is
 //! held against the plan as far as that is known then; the rest is held against the question when it is asked.
 
-mod fit;
-mod question;
+pub(crate) mod fit;
+pub(crate) mod question;
 mod template;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The questions that a plan may ask, as far as they are known before it runs.
 
 use runbook_core::expr::Template;
+use runbook_core::model::test::is_path;
 use runbook_core::model::{AskBody, Body, Confirm, Contents, Param, Plan, Step, TreeQuestion, Unit, each_placed};
 use runbook_core::module::{Effect, Kind, Registry};
 use runbook_core::path::StepPath;
@@ -10,7 +11,7 @@ use crate::check::effect;
 
 /// A question.
 #[derive(Clone, Debug)]
-pub(super) struct Question<'p> {
+pub(crate) struct Question<'p> {
     /// The id of its step or node; none if it has none, and then its path stands for it.
     pub(super) id: Option<&'p str>,
     /// Where its step stands in its playbook.
@@ -20,14 +21,14 @@ pub(super) struct Question<'p> {
     /// The full name of its playbook.
     pub(super) unit: &'p str,
     /// Where it is written.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// What it is.
     pub(super) what: What<'p>,
 }
 
 /// Kinds of questions.
 #[derive(Clone, Debug)]
-pub(super) enum What<'p> {
+pub(crate) enum What<'p> {
     /// A parameter that is asked for when it is missing.
     Param(&'p Param),
     /// An `ask` step.
@@ -47,7 +48,7 @@ pub(super) enum What<'p> {
 }
 
 /// What an id stands for.
-pub(super) enum Found<'q, 'p> {
+pub(crate) enum Found<'q, 'p> {
     /// Questions.
     Questions(Vec<&'q Question<'p>>),
     /// A step that never asks, and why.
@@ -60,8 +61,9 @@ pub(super) enum Found<'q, 'p> {
 pub(super) const OVERRIDE: &str = ".override";
 
 /// Every question of a plan.
-pub(super) struct Questions<'r, 'p> {
-    plan: &'p Plan,
+pub(crate) struct Questions<'r, 'p> {
+    root: &'p str,
+    units: Vec<(&'p str, &'p Unit)>,
     registry: &'r Registry,
     all: Vec<Question<'p>>,
 }
@@ -69,20 +71,26 @@ pub(super) struct Questions<'r, 'p> {
 impl<'r, 'p> Questions<'r, 'p> {
     /// The questions of the playbook to run and of those that it plays, in that order.
     pub(super) fn of(plan: &'p Plan, registry: &'r Registry) -> Self {
-        let mut out = Questions { plan, registry, all: Vec::new() };
-        let root = plan.root_unit();
-        for param in root.playbook.params.iter().filter(|p| p.required && p.default.is_none() && p.ask.is_some()) {
+        let others = plan.units.iter().filter(|(name, _)| **name != plan.root).map(|(_, unit)| unit);
+        Self::among(std::iter::once(plan.root_unit()).chain(others), registry)
+    }
+
+    /// The questions of playbooks, of which the first is the one to run.
+    pub(crate) fn among(units: impl IntoIterator<Item = &'p Unit>, registry: &'r Registry) -> Self {
+        let units: Vec<(&str, &Unit)> = units.into_iter().map(|u| (u.playbook.full_name.as_str(), u)).collect();
+        let mut out = Questions { root: units.first().map_or("", |(name, _)| name), units, registry, all: Vec::new() };
+        let params = out.units.first().map(|(_, root)| root.playbook.params.as_slice()).unwrap_or_default();
+        for param in params.iter().filter(|p| p.required && p.default.is_none() && p.ask.is_some()) {
             out.all.push(Question {
                 id: Some(&param.name.value),
                 path: String::new(),
                 loops: false,
-                unit: &plan.root,
+                unit: out.root,
                 span: param.name.span,
                 what: What::Param(param),
             });
         }
-        out.unit(&plan.root, root);
-        for (name, unit) in plan.units.iter().filter(|(name, _)| **name != plan.root) {
+        for (name, unit) in out.units.clone() {
             out.unit(name, unit);
         }
         out
@@ -136,7 +144,7 @@ impl<'r, 'p> Questions<'r, 'p> {
     }
 
     /// The ids of all questions that have one.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let mut out = Vec::new();
         for question in self.all.iter().filter(|q| !matches!(q.what, What::Maybe)) {
             let Some(id) = question.answered_by() else { continue };
@@ -148,13 +156,13 @@ impl<'r, 'p> Questions<'r, 'p> {
     }
 
     /// What an id stands for.
-    pub(super) fn find(&self, id: &str) -> Found<'_, 'p> {
+    pub(crate) fn find(&self, id: &str) -> Found<'_, 'p> {
         let (name, over) = match id.strip_suffix(OVERRIDE) {
             Some(name) => (name, true),
             None => (id, false),
         };
         // An id has neither brackets nor dots; the first node of a tree is `triage`.
-        let at = (name.contains(['[', '.']) || name == "triage").then(|| place(name, &self.plan.root));
+        let at = is_path(name).then(|| place(name, self.root));
         let named = |q: &&Question<'p>| {
             let placed = at.as_ref().is_some_and(|(unit, path)| q.unit == unit && q.path == *path);
             placed || q.id == Some(name)
@@ -164,7 +172,18 @@ impl<'r, 'p> Questions<'r, 'p> {
             return Found::Questions(found);
         }
         let mut silent = None;
-        for (unit, u) in &self.plan.units {
+        for (unit, u) in &self.units {
+            if let Contents::Triage(tree) = &u.playbook.contents
+                && tree.nodes().into_iter().any(|node| {
+                    node.leaf().is_some()
+                        && match &at {
+                            Some((of, path)) => of == unit && node.path == *path,
+                            None => node.id.as_ref().is_some_and(|i| i.value == name),
+                        }
+                })
+            {
+                return Found::Silent("it is a finding; the question above it is answered".to_owned());
+            }
             each_placed(&u.playbook, &mut |placed| {
                 let this = match &at {
                     Some((of, path)) => of == unit && placed.path == *path,

@@ -37,7 +37,8 @@ static TEST_KEYS: &[Key] = &[
         "answers",
         Shape::MapOf(&ANSWERS),
         "What the operator answers, by question id: `yes`, `no`, the word to type, a value, `done`, `skip`, `failed`, `later`; a list \
-         answers in turn, the last one repeats. A question without an answer ends the run with exit 7.",
+         answers in turn, the last one repeats. A question without an answer ends the run with exit 7. An answer to a question of a \
+         tree outweighs what its check says.",
     ),
     key(
         "now",
@@ -137,13 +138,13 @@ static EXPECT_KEYS: &[Key] = &[
     ),
     key(
         "path",
-        listed!(Shape::OneOf(&[Shape::Text, Shape::MapOf(&OUTCOME)])),
-        "The steps in the order in which they end, groups left out: `id`, `id@item` in a loop or the path, or `{id: outcome}`.",
+        listed!(Shape::OneOf(&[Shape::Text, Shape::MapOf(&SAID)])),
+        "The steps in the order in which they end, groups left out: `id`, `id@item` in a loop or the path, or `{id: outcome}`. Of a tree the questions and findings, and not their checks: `{id: answer}`, `{finding: ID}`.",
     ),
     key(
         "steps",
-        Shape::MapOf(&Shape::OneOf(&[OUTCOME, Shape::MapOf(&VALUE)])),
-        "Results of steps by id: the outcome, or fields such as `{outcome: ok, status: 200}`.",
+        Shape::MapOf(&Shape::OneOf(&[SAID, Shape::MapOf(&VALUE)])),
+        "Results of steps by id: the outcome, or fields such as `{outcome: ok, status: 200}`; of a tree's question the answer.",
     ),
     key("calls", listed!(CALLS), "The calls of modules in order."),
     key("ran", listed!(CALLS), "The calls that change something, in order; `[]` is none."),
@@ -207,7 +208,8 @@ static RECORDED_KEYS: &[Key] = &[
 const VALUE: Shape = Shape::OneOf(&[Shape::Any, Shape::Table(&MATCH)]);
 
 /// A step's outcome.
-const OUTCOME: Shape = Shape::Word(&["ok", "changed", "failed", "skipped", "unknown"]);
+/// An outcome, or the answer to a tree's question, where `yes` is a boolean to some tools.
+const SAID: Shape = Shape::OneOf(&[Shape::Text, Shape::Bool]);
 
 /// What is written for a call.
 const CALLS: Shape = Shape::OneOf(&[Shape::Text, Shape::Table(&CALL)]);

@@ -1,5 +1,6 @@
 //! Coverage for people: a line a playbook, and what no test took.
 
+use runbook_core::path::StepPath;
 use runbook_core::tested::{PlaybookCoverage, Point, PointKind, percent};
 
 use crate::human::count;
@@ -27,29 +28,39 @@ pub(super) fn add(page: &mut Page, all: &[PlaybookCoverage], short: bool) {
             continue;
         }
         for point in untaken(one) {
-            let line = point.place.as_ref().map(|p| format!("line {}: ", p.line)).unwrap_or_default();
-            page.labelled(9, "", 0, &format!("{line}{}: {}", point.label, point.what));
+            let at = point.place.as_ref().map(|p| format!("{}:{}: ", p.file, p.line)).unwrap_or_default();
+            page.labelled(9, "", 0, &format!("{at}{}: {}", point.label, point.what));
         }
     }
     page.push(Line::of(Ink::Bold, &format!("{:>5.1} %  of {} taken", percent(taken, points), count(points, "point"))));
 }
 
-/// The points that no test took. What lies inside a rescue or undo that was not taken follows from it.
+/// The points that no test took. What lies inside a rescue, an undo or a question of a tree that was not taken follows from it.
 pub(super) fn untaken(one: &PlaybookCoverage) -> Vec<&Point> {
-    let lists: Vec<String> = one
-        .points
-        .iter()
-        .filter(|p| !p.taken)
-        .filter_map(|p| {
-            let word = match p.key.kind {
-                PointKind::Rescued => "rescue",
-                PointKind::Undone => "undo",
-                _ => return None,
-            };
-            let dot = if p.key.path.is_empty() { "" } else { "." };
-            Some(format!("{}{dot}{word}[", p.key.path))
-        })
-        .collect();
-    let inside = |p: &Point| lists.iter().any(|l| p.key.path.starts_with(l.as_str()));
-    one.points.iter().filter(|p| !p.taken && !inside(p)).collect()
+    let missed = || one.points.iter().filter(|p| !p.taken);
+    let mut inside: Vec<String> = Vec::new();
+    let mut nodes: Vec<&str> = Vec::new();
+    for point in missed() {
+        let path = &point.key.path;
+        let dot = if path.is_empty() { "" } else { "." };
+        match point.key.kind {
+            PointKind::Rescued => inside.push(format!("{path}{dot}rescue[")),
+            PointKind::Undone => inside.push(format!("{path}{dot}undo[")),
+            PointKind::Ran if is_node(path) => {
+                inside.extend([format!("{path}.check["), format!("{path}.see[")]);
+                nodes.push(path);
+            }
+            _ => {}
+        }
+    }
+    let follows = |p: &Point| {
+        let answer = matches!(p.key.kind, PointKind::Answer(_)) && nodes.contains(&p.key.path.as_str());
+        answer || inside.iter().any(|l| p.key.path.starts_with(l.as_str()))
+    };
+    missed().filter(|p| !follows(p)).collect()
+}
+
+/// Whether a path is that of a tree's node, and not of a check in it.
+fn is_node(path: &str) -> bool {
+    serde_json::from_value::<StepPath>(serde_json::Value::from(path)).is_ok_and(|path| path.is_node())
 }

@@ -225,7 +225,8 @@ impl Interpreter<'_> {
             details: self.details(visit, probe, env),
             timeout: None,
         };
-        if let Some(reply) = self.world.given(&put) {
+        let settled = known.is_some() && question.auto == Auto::Always;
+        if let Some(reply) = self.world.given(&put, settled) {
             return self.understood(visit, choices, reply);
         }
         if let (Some(answer), Auto::Always) = (known, question.auto) {

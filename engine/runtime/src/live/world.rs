@@ -189,7 +189,7 @@ impl World for LiveWorld {
         })
     }
 
-    fn given(&self, question: &Question) -> Option<Reply> {
+    fn given(&self, question: &Question, _settled: bool) -> Option<Reply> {
         self.options.answers.find(question)
     }
 

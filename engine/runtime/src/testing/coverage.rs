@@ -3,22 +3,73 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use runbook_core::event::{Event, Outcome};
-use runbook_core::model::{Body, Confirm, Over, Placed, Plan, Playbook, each_placed};
+use runbook_core::model::{
+    AnswerName, Body, Branch, Confirm, Contents, GraphNode, NodeKind, Over, Placed, Plan, Playbook, TriageGraph, each_placed,
+};
 use runbook_core::path::StepPath;
-use runbook_core::span::SourceMap;
+use runbook_core::span::{SourceMap, Span};
 use runbook_core::tested::{Point, PointKey, PointKind};
 use runbook_core::world::Reply;
 
 /// Every point of a playbook, in file order.
 pub fn points(playbook: &Playbook, sources: &SourceMap) -> Vec<Point> {
     let mut out = Vec::new();
+    if let Contents::Triage(tree) = &playbook.contents {
+        tree_points(playbook, &tree.graph(), sources, &mut out);
+    }
     each_placed(playbook, &mut |placed| step_points(playbook, &placed, sources, &mut out));
     if !playbook.rescue.is_empty() {
         let key = PointKey { playbook: playbook.full_name.clone(), path: String::new(), kind: PointKind::Rescued };
         let place = playbook.rescue.first().and_then(|s| sources.place(s.body_span));
         out.push(Point { key, what: "`rescue` of the playbook".to_owned(), label: playbook.name.clone(), place, taken: false });
     }
+    out.sort_by_key(|point| point.place.as_ref().map(|p| (p.line, p.column)));
     out
+}
+
+/// The points of a tree: every question with every answer, every finding, and every node that may be passed over.
+fn tree_points(playbook: &Playbook, graph: &TriageGraph<'_>, sources: &SourceMap, out: &mut Vec<Point>) {
+    for (at, GraphNode { node, .. }) in graph.nodes.iter().enumerate() {
+        let id = node.id.as_ref().map(|id| id.value.clone());
+        let label = id.unwrap_or_else(|| node.leaf().map_or(&node.key, |leaf| &leaf.finding.value).clone());
+        let mut add = |kind: PointKind, what: String, span: Span| {
+            let key = PointKey { playbook: playbook.full_name.clone(), path: node.path.clone(), kind };
+            // A case may be called as the answer of all other choices is.
+            if out.iter().rev().take_while(|p| p.key.path == key.path).all(|p| p.key != key) {
+                out.push(Point { key, what, label: label.clone(), place: sources.place(span), taken: false });
+            }
+        };
+        match &node.kind {
+            NodeKind::Leaf(leaf) => add(PointKind::Ran, format!("the finding `{}`", leaf.finding.value), leaf.finding.span),
+            NodeKind::Question(question) => {
+                let asked = question.ask.span;
+                add(PointKind::Ran, format!("the question {:?}", question.ask.text), asked);
+                for answer in graph.edges(at).into_iter().filter_map(|edge| edge.answer) {
+                    let branch = question.branches().into_iter().find(|(name, _)| *name == answer).and_then(|(_, b)| b);
+                    let what = match answer {
+                        AnswerName::Default => "any other choice".to_owned(),
+                        name => format!("the answer `{}`", name.as_str()),
+                    };
+                    add(PointKind::Answer(answer.as_str().to_owned()), what, branch.and_then(begins).unwrap_or(asked));
+                }
+            }
+        }
+        if let Some(when) = &node.when {
+            add(PointKind::WhenFalse, format!("`when: {}` is false", when.text), when.span);
+        }
+    }
+}
+
+/// Where a branch is written.
+fn begins(branch: &Branch) -> Option<Span> {
+    match branch {
+        Branch::Continue(span) => Some(*span),
+        Branch::Goto(id) => Some(id.span),
+        Branch::Nodes(nodes) => nodes.first().map(|node| match &node.kind {
+            NodeKind::Question(question) => question.ask.span,
+            NodeKind::Leaf(leaf) => leaf.finding.span,
+        }),
+    }
 }
 
 fn step_points(playbook: &Playbook, placed: &Placed<'_>, sources: &SourceMap, out: &mut Vec<Point>) {
@@ -30,7 +81,7 @@ fn step_points(playbook: &Playbook, placed: &Placed<'_>, sources: &SourceMap, ou
         out.push(Point { key, what, label: label.clone(), place: sources.place(span), taken: false });
     };
     let within = match placed.list {
-        "steps" | "checks" | "block" | "parallel" => String::new(),
+        "steps" | "checks" | "block" | "parallel" | "check" | "see" => String::new(),
         list => format!(" in `{list}`"),
     };
     add(PointKind::Ran, format!("the `{}`{within}", step.body.word()), step.body_span);
@@ -105,6 +156,10 @@ impl Run<'_> {
                     let key = self.key(path, PointKind::NoItems);
                     self.taken.insert(key);
                 }
+            }
+            Event::NodeAnswered { path, branch, .. } => {
+                let key = self.key(path, PointKind::Answer(branch.clone()));
+                self.taken.insert(key);
             }
             Event::Replied { path, reply: Reply::Declined { .. }, .. } => {
                 let key = self.key(path, PointKind::Declined);

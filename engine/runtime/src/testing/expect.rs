@@ -111,13 +111,7 @@ pub(super) fn wrongs(test: &PlayTest, end: &End<'_>, looked: Option<Looked>, don
     let mut out = Vec::new();
     ending(test, end, done, &mut out);
     let expect = &test.expect;
-    list(
-        &expect.path,
-        "path",
-        &done.path().cloned().collect::<Vec<_>>(),
-        &|e: &PathEntry, s: &StepDone| named(&e.label, s) && e.outcome.is_none_or(|o| o == s.outcome),
-        &mut out,
-    );
+    list(&expect.path, "path", &done.path().cloned().collect::<Vec<_>>(), &|e: &PathEntry, s: &StepDone| s.is(e), &mut out);
     list(&expect.calls, "calls", &done.calls, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
     let ran: Vec<CallDone> = done.calls.iter().filter(|c| c.effect > Effect::Read).cloned().collect();
     list(&expect.ran, "ran", &ran, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
@@ -270,6 +264,7 @@ fn as_value(step: &StepDone) -> Value {
         ("outcome", Value::str(step.outcome.word())),
         ("changed", Value::Bool(step.outcome == Outcome::Changed)),
         ("error", error),
+        ("answer", step.answer.as_deref().map_or(Value::Null, Value::str)),
         ("attempts", Value::from(step.attempts)),
         ("duration", Value::Duration(duration)),
     ])
@@ -355,6 +350,7 @@ fn map_listed<T, U>(listed: &Option<Listed<T>>, f: impl Fn(&T) -> U) -> Option<L
 
 impl std::fmt::Display for StepDone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.label, self.outcome.word())
+        let (label, word) = self.shown();
+        write!(f, "{label}: {word}")
     }
 }

@@ -16,7 +16,7 @@ use runbook_core::code::Code;
 use runbook_core::model::Plan;
 use runbook_core::model::test::{PlayTest, Recorded, WorldRule};
 use runbook_core::module::Registry;
-use runbook_core::span::{Place, SourceMap, Span};
+use runbook_core::span::{Place, SourceMap, Span, Spanned};
 use runbook_core::tested::{TestEnd, TestFailure, Tested, Trace};
 use runbook_core::value::Value;
 
@@ -73,6 +73,7 @@ fn blank(sources: &SourceMap, test: &PlayTest) -> Tested {
         failures: Vec::new(),
         warnings: Vec::new(),
         used: Vec::new(),
+        asked: Vec::new(),
         ended: String::new(),
         lasted: SignedDuration::ZERO,
         took: std::time::Duration::ZERO,
@@ -123,7 +124,10 @@ fn walk(plan: &Arc<Plan>, registry: &Registry, test: &PlayTest) -> Tested {
     let outcome = result.as_ref().map_or("not begun", |r| r.outcome.word());
     tested.trace = done.trace(outcome);
     tested.taken = coverage::taken(plan, &locked(&world.events));
-    tested.used = test.world.iter().zip(world.used()).filter(|(_, n)| *n > 0).map(|(rule, _)| rule.span).collect();
+    let unused = world.unused_answers();
+    let answers = test.answers.iter().filter(|(id, _)| !unused.contains(&id.value)).map(|(id, _)| id.span);
+    let rules = test.world.iter().zip(world.used()).filter(|(_, n)| *n > 0).map(|(rule, _)| rule.span);
+    tested.used = rules.chain(answers).collect();
     let place = |span: Span| plan.sources.place(span);
     if world.exhausted() || walked_nowhere(&result) {
         tested.failures.push(never_ends(test, &done, place(test.name.span)));
@@ -138,7 +142,7 @@ fn walk(plan: &Arc<Plan>, registry: &Registry, test: &PlayTest) -> Tested {
     let mut wrongs = expect::wrongs(test, &end, looked, &done);
     wrongs.extend(test.recorded.as_ref().and_then(|r| differs(r, &tested.trace)));
     tested.failures = wrongs.into_iter().map(|w| failure(w, &place)).collect();
-    tested.warnings = unused_answers(test, &world, &place);
+    tested.asked = done.asked;
     tested
 }
 
@@ -246,26 +250,21 @@ fn differs(recorded: &Recorded, trace: &Trace) -> Option<Wrong> {
     })
 }
 
-/// Answers that nobody asked for.
-fn unused_answers(test: &PlayTest, world: &ScriptedWorld, place: &dyn Fn(Span) -> Option<Place>) -> Vec<TestFailure> {
-    let unused = world.unused_answers();
-    let asked: Vec<String> = locked(&world.asked).iter().map(|q| q.id.clone()).collect();
-    test.answers
-        .iter()
-        .filter(|(id, _)| unused.contains(&id.value))
-        .map(|(id, _)| TestFailure {
-            code: Code::UnknownAnswer,
-            place: place(id.span),
-            message: format!("nobody asked for the answer to `{}`", id.value),
-            expected: Vec::new(),
-            seen: Vec::new(),
-            help: Some(match asked.as_slice() {
-                [] => "no question was asked".to_owned(),
-                asked => format!("asked were {}", asked.join(", ")),
-            }),
-            paste: Vec::new(),
-        })
-        .collect()
+/// An answer that nobody asked for. With the answers of a file that is judged over all of its tests.
+fn unused_answer(id: &Spanned<String>, place: Option<Place>, asked: Option<&[String]>) -> TestFailure {
+    TestFailure {
+        code: Code::UnknownAnswer,
+        place,
+        message: format!("nobody asked for the answer to `{}`", id.value),
+        expected: Vec::new(),
+        seen: Vec::new(),
+        help: Some(match asked {
+            None => "no test of the file asks that question".to_owned(),
+            Some([]) => "no question was asked".to_owned(),
+            Some(asked) => format!("asked were {}", asked.join(", ")),
+        }),
+        paste: Vec::new(),
+    }
 }
 
 /// A rule that no call used.

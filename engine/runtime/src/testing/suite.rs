@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use runbook_core::code::Code;
 use runbook_core::model::Plan;
 use runbook_core::model::test::{PlayTest, TestFile};
 use runbook_core::module::Registry;
 use runbook_core::span::Span;
 use runbook_core::tested::{TestEnd, TestFailure, Tested};
 
-use super::{blank, run_test, unused_rule};
+use super::{blank, run_test, unused_answer, unused_rule};
 use crate::interp::locked;
 
 /// The stack of a thread: a playbook may be nested deep.
@@ -68,30 +69,34 @@ pub fn run_all(jobs: &[Job], files: &[TestFile], registry: &Registry, threads: u
     let mut tests = std::mem::take(&mut *locked(&done));
     tests.sort_by_key(|(at, _)| *at);
     let mut tests: Vec<Tested> = tests.into_iter().map(|(_, t)| t).collect();
+    let shared: HashSet<Span> =
+        files.iter().flat_map(|f| f.shared.iter().map(|r| r.span).chain(f.answers.iter().map(|id| id.span))).collect();
     for (job, tested) in jobs.iter().zip(&mut tests) {
-        own_rules(job, files, tested);
+        unused(job, &shared, tested);
     }
     let warnings = shared_rules(jobs, files, &tests);
     Finished { tests, warnings }
 }
 
-/// Adds warnings about a test's own rules that no call used.
-fn own_rules(job: &Job, files: &[TestFile], tested: &mut Tested) {
+/// Adds warnings about a test's own rules that no call used, and its own answers that nobody asked for.
+fn unused(job: &Job, shared: &HashSet<Span>, tested: &mut Tested) {
     if tested.end == TestEnd::NotRun || tested.trace.outcome.is_empty() {
         return;
     }
-    let shared: HashSet<Span> = files.iter().flat_map(|f| &f.shared).map(|r| r.span).collect();
-    let unused: Vec<TestFailure> = job
-        .test
-        .world
-        .iter()
-        .filter(|rule| !shared.contains(&rule.span) && !tested.used.contains(&rule.span))
-        .map(|rule| unused_rule(rule, job.plan.sources.place(rule.span), Some(tested)))
-        .collect();
-    tested.warnings.extend(unused);
+    let idle = |span: &Span| !shared.contains(span) && !tested.used.contains(span);
+    let place = |span: Span| job.plan.sources.place(span);
+    let mut out: Vec<TestFailure> = Vec::new();
+    // Of a world that is not whole it cannot be said.
+    if !tested.failures.iter().any(|f| matches!(f.code, Code::UndeclaredCall | Code::NeverEnds)) {
+        let answers = job.test.answers.iter().map(|(id, _)| id).filter(|id| idle(&id.span));
+        out.extend(answers.map(|id| unused_answer(id, place(id.span), Some(&tested.asked))));
+    }
+    let rules = job.test.world.iter().filter(|rule| idle(&rule.span));
+    out.extend(rules.map(|rule| unused_rule(rule, place(rule.span), Some(tested))));
+    tested.warnings.extend(out);
 }
 
-/// Rules of files that none of their tests used; only where all of them ran and passed.
+/// Rules and answers of files that none of their tests used; only where all of them ran and passed.
 fn shared_rules(jobs: &[Job], files: &[TestFile], tests: &[Tested]) -> Vec<TestFailure> {
     let mut out = Vec::new();
     for file in files {
@@ -104,6 +109,8 @@ fn shared_rules(jobs: &[Job], files: &[TestFile], tests: &[Tested]) -> Vec<TestF
         }
         let used: HashSet<Span> = ran.iter().flat_map(|t| t.used.iter().copied()).collect();
         out.extend(file.shared.iter().filter(|r| !used.contains(&r.span)).map(|r| unused_rule(r, sources.place(r.span), None)));
+        let answers = file.answers.iter().filter(|id| !used.contains(&id.span));
+        out.extend(answers.map(|id| unused_answer(id, sources.place(id.span), None)));
     }
     out
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use runbook_core::event::{Event, GradeWord, Outcome};
-use runbook_core::model::test::{CallEntry, StepRef};
+use runbook_core::model::test::{CallEntry, PathEntry, StepRef};
 use runbook_core::module::Effect;
 use runbook_core::path::StepPath;
 use runbook_core::tested::Trace;
@@ -24,6 +24,12 @@ pub(super) struct Done {
     pub(super) verdict: Option<String>,
 }
 
+/// What a node of a tree came to.
+enum Node {
+    Answer(String),
+    Finding(String),
+}
+
 /// A step that ended.
 #[derive(Clone, Debug)]
 pub(super) struct StepDone {
@@ -33,8 +39,30 @@ pub(super) struct StepDone {
     pub(super) message: String,
     pub(super) attempts: u32,
     pub(super) duration_ms: f64,
-    /// Whether it is one that a path lists: no group, unless it was skipped as a whole.
+    /// Whether it is one that a path lists: no group, unless it was skipped as a whole, and of a tree the nodes and not their checks.
     pub(super) listed: bool,
+    /// The answer, if it is a question of a tree.
+    pub(super) answer: Option<String>,
+    /// The finding that it made, if it is a leaf of a tree.
+    pub(super) finding: Option<String>,
+}
+
+impl StepDone {
+    /// How a path tells it: by its label and its outcome, a question by its answer, a leaf by its finding.
+    pub(super) fn shown(&self) -> (&str, &str) {
+        match (&self.finding, &self.answer) {
+            (Some(finding), _) => (PathEntry::FINDING, finding),
+            (None, Some(answer)) => (&self.label, answer),
+            (None, None) => (&self.label, self.outcome.word()),
+        }
+    }
+
+    /// Whether it is what a path expects.
+    pub(super) fn is(&self, entry: &PathEntry) -> bool {
+        let (label, word) = self.shown();
+        let named = [label, &self.label, &self.path].contains(&entry.label.value.as_str());
+        named && entry.word.as_deref().is_none_or(|wanted| wanted == word)
+    }
 }
 
 /// A call that was made.
@@ -111,8 +139,9 @@ impl Done {
         let events = locked(&world.events);
         let labels = Labels::of(&events);
         let mut done = Done::default();
+        let mut nodes = HashMap::new();
         for event in events.iter() {
-            done.event(event, &labels, root);
+            done.event(event, &labels, root, &mut nodes);
         }
         for call in locked(&world.calls).iter() {
             // Between two looks at a service's readiness the engine looks whether it is alive; no playbook says so.
@@ -124,17 +153,29 @@ impl Done {
         (done, labels)
     }
 
-    fn event(&mut self, event: &Event, labels: &Labels, root: &str) {
+    /// Takes an event; what a node came to is told before its end, and kept in `nodes` until then.
+    fn event(&mut self, event: &Event, labels: &Labels, root: &str, nodes: &mut HashMap<StepPath, Node>) {
         match event {
-            Event::StepFinished { path, group, outcome, message, attempts, duration_ms, .. } => self.steps.push(StepDone {
-                label: labels.label(path),
-                path: without_attempts(path.as_str()),
-                outcome: *outcome,
-                message: message.clone(),
-                attempts: *attempts,
-                duration_ms: *duration_ms,
-                listed: !group || *outcome == Outcome::Skipped,
-            }),
+            Event::NodeAnswered { path, answer, .. } => _ = nodes.insert(path.clone(), Node::Answer(answer.clone())),
+            Event::Finding { path, finding, .. } => _ = nodes.insert(path.clone(), Node::Finding(finding.clone())),
+            Event::StepFinished { path, group, outcome, message, attempts, duration_ms, .. } => {
+                let (answer, finding) = match nodes.remove(path) {
+                    Some(Node::Answer(answer)) => (Some(answer), None),
+                    Some(Node::Finding(finding)) => (None, Some(finding)),
+                    None => (None, None),
+                };
+                self.steps.push(StepDone {
+                    label: labels.label(path),
+                    path: without_attempts(path.as_str()),
+                    outcome: *outcome,
+                    message: message.clone(),
+                    attempts: *attempts,
+                    duration_ms: *duration_ms,
+                    listed: path.is_node() || !path.is_observation() && (!group || *outcome == Outcome::Skipped),
+                    answer,
+                    finding,
+                });
+            }
             Event::Note { text, .. } => self.notes.push(text.clone()),
             Event::Row { path, row } => self.rows.push((labels.label(path), row.name.clone(), row.grade)),
             Event::Verdict { playbook, verdict, .. } if playbook == root => self.verdict = Some(verdict.word().to_owned()),
@@ -149,7 +190,11 @@ impl Done {
 
     /// As it is recorded.
     pub(super) fn trace(&self, outcome: &str) -> Trace {
-        let path = self.path().map(|s| format!("{} {}", s.label, s.outcome.word())).collect();
+        let told = |step: &StepDone| {
+            let (label, word) = step.shown();
+            format!("{label} {word}")
+        };
+        let path = self.path().map(told).collect();
         Trace { outcome: outcome.to_owned(), path, calls: counted(self.calls.iter().map(ToString::to_string)) }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use super::{Matcher, StepRef};
-use crate::event::{GradeWord, Outcome, RunOutcome};
+use crate::event::{GradeWord, RunOutcome};
 use crate::expr::{Compare, Expr};
 use crate::span::{Span, Spanned};
 use crate::value::format_duration;
@@ -65,13 +65,18 @@ pub struct Listed<T> {
     pub excludes: Vec<T>,
 }
 
-/// A step in a path, with its outcome if it is given.
+/// A step in a path, with its outcome if it is given. Of a tree's question it is the answer; a finding is `finding` and its id.
 #[derive(Clone, Debug)]
 pub struct PathEntry {
     /// The step's label: `id`, `id@item`, or its path.
     pub label: Spanned<String>,
-    /// Its outcome.
-    pub outcome: Option<Outcome>,
+    /// The word of its outcome, the answer, or the finding's id.
+    pub word: Option<String>,
+}
+
+impl PathEntry {
+    /// The label of a finding.
+    pub const FINDING: &'static str = "finding";
 }
 
 /// A call that is expected.
@@ -150,8 +155,8 @@ impl fmt::Display for CallEntry {
 impl fmt::Display for PathEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.label.value)?;
-        match self.outcome {
-            Some(outcome) => write!(f, ": {}", outcome.word()),
+        match &self.word {
+            Some(word) => write!(f, ": {word}"),
             None => Ok(()),
         }
     }

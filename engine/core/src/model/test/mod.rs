@@ -14,7 +14,7 @@ use crate::world::StopReason;
 
 pub use expect::{CallEntry, Checked, DurationBound, Expect, Listed, PathEntry};
 pub use matcher::Matcher;
-pub use world::{StepRef, Turn, TurnAnswer, WorldRule};
+pub use world::{StepRef, Turn, TurnAnswer, WorldRule, is_path};
 
 /// A file of tests.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct TestFile {
     pub tests: Vec<Arc<PlayTest>>,
     /// The rules that all of its tests share.
     pub shared: Vec<Arc<WorldRule>>,
+    /// The ids of the answers that all of its tests share.
+    pub answers: Vec<Spanned<String>>,
 }
 
 /// One test: a playbook that is walked in a scripted world, and what is expected of it.

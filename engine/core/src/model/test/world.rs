@@ -40,7 +40,7 @@ pub enum StepRef {
 impl StepRef {
     /// As written.
     pub fn read(text: &str) -> StepRef {
-        if text.contains('[') {
+        if is_path(text) {
             return StepRef::Path(text.to_owned());
         }
         match text.split_once('@') {
@@ -48,6 +48,12 @@ impl StepRef {
             None => StepRef::Id { id: text.to_owned(), item: None },
         }
     }
+}
+
+/// Whether a step or a node of a tree is named by its path. An id has neither brackets nor dots; the first node of a tree is `triage`.
+pub fn is_path(name: &str) -> bool {
+    let id = name.split_once('@').map_or(name, |(id, _)| id);
+    name.contains('[') || id.contains('.') || id == "triage"
 }
 
 impl fmt::Display for StepRef {

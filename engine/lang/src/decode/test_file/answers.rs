@@ -8,6 +8,8 @@ use runbook_core::span::Spanned;
 use runbook_core::suggest::nearest;
 
 use super::{Played, Tests};
+use crate::answers::fit;
+use crate::answers::question::{Found, Question, Questions};
 use crate::keys::ANSWER;
 
 impl Tests<'_, '_, '_> {
@@ -17,17 +19,24 @@ impl Tests<'_, '_, '_> {
         played: Option<&Played<'_>>,
     ) -> Vec<(Spanned<String>, Vec<TestAnswer>)> {
         let own = nodes[0].map(|n| n.span);
+        let registry = self.reader.registry;
+        // What the file answers for all of its tests is held against the playbook once, where they all play the same one.
+        let questions = own.and(played).map(|p| Questions::among(p.units.iter().copied(), registry));
         let mut out = Vec::new();
         for (id, node) in self.merged(nodes, "answers", "a map such as `{go-on: yes}`") {
-            if let Some(played) = played
-                && own.is_some_and(|s| id.span.start >= s.start && id.span.end <= s.end)
-            {
-                self.question(id, played);
-            }
-            let answers: Vec<TestAnswer> = match &node.kind {
-                NodeKind::List(items) => items.iter().filter_map(|item| self.answer(item)).collect(),
-                _ => self.answer(node).into_iter().collect(),
+            let own = own.is_some_and(|s| id.span.start >= s.start && id.span.end <= s.end);
+            let questions = questions.as_ref().filter(|_| own);
+            let asked = questions.and_then(|questions| self.question(id, questions)).unwrap_or_default();
+            let items = match &node.kind {
+                NodeKind::List(items) => items.as_slice(),
+                _ => std::slice::from_ref(node),
             };
+            let mut answers = Vec::new();
+            for item in items {
+                let Some(answer) = self.answer(item) else { continue };
+                self.fits(id, item, &answer, &asked);
+                answers.push(answer);
+            }
             if answers.is_empty() {
                 if matches!(&node.kind, NodeKind::List(items) if items.is_empty()) {
                     self.reader.out.push(
@@ -40,6 +49,22 @@ impl Tests<'_, '_, '_> {
             out.push((id.clone(), answers));
         }
         out
+    }
+
+    /// Holds an answer against the questions of its id. Several may have one id; an answer that one of them takes is an answer.
+    fn fits(&mut self, id: &Spanned<String>, node: &Node, answer: &TestAnswer, asked: &[Question<'_>]) {
+        let mut wrongs = Vec::new();
+        for question in asked {
+            match fit::in_test(question, &answer.value) {
+                Some(wrong) => wrongs.push((question, wrong)),
+                None => return,
+            }
+        }
+        let Some((question, wrong)) = wrongs.into_iter().next() else { return };
+        let span = node.get("answer").map_or(node.span, |n| n.span);
+        let mut diagnostic = Diagnostic::error(Code::BadAnswer, span, format!("`{}` {}", id.value, wrong.message));
+        diagnostic.help = wrong.help;
+        self.reader.out.push(diagnostic.also(question.span, "the question"));
     }
 
     fn answer(&mut self, node: &Node) -> Option<TestAnswer> {
@@ -59,25 +84,25 @@ impl Tests<'_, '_, '_> {
         }
     }
 
-    /// Reports an id that no question has.
-    fn question(&mut self, id: &Spanned<String>, played: &Played<'_>) {
-        let name = id.value.strip_suffix(".override").unwrap_or(&id.value);
-        if name.contains('[') {
-            self.step_path(name, id.span, played);
-            return;
-        }
-        let mut known = played.ids();
-        let params = played.unit().map(|u| u.playbook.params.as_slice()).unwrap_or_default();
-        known.extend(params.iter().filter(|p| p.ask.is_some()).map(|p| p.name.value.as_str()));
-        if known.contains(&name) {
-            return;
-        }
-        let help = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "a question has the id of its step; without one, the step's path, such as `steps[2]`".to_owned(),
+    /// The questions that an id stands for; reported if there are none.
+    pub(super) fn question<'p>(&mut self, id: &Spanned<String>, questions: &Questions<'_, 'p>) -> Option<Vec<Question<'p>>> {
+        let (message, help) = match questions.find(&id.value) {
+            Found::Questions(asked) => return Some(asked.into_iter().cloned().collect()),
+            Found::Silent(why) => (format!("`{}` asks nothing: {why}", id.value), "leave the answer out".to_owned()),
+            Found::Nothing => {
+                let known = questions.ids();
+                let help = match nearest(&id.value, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => "the playbook asks nothing".to_owned(),
+                    None => format!(
+                        "the questions are {}; a question has the id of its step or node, else its path, such as `steps[2]`",
+                        known.join(", ")
+                    ),
+                };
+                (format!("no question has the id `{}`", id.value), help)
+            }
         };
-        self.reader
-            .out
-            .push(Diagnostic::error(Code::UnknownAnswer, id.span, format!("no question has the id `{}`", id.value)).help(help));
+        self.reader.out.push(Diagnostic::error(Code::UnknownAnswer, id.span, message).help(help));
+        None
     }
 }

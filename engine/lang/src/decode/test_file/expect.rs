@@ -4,14 +4,16 @@ use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::event::{GradeWord, Outcome, RunOutcome};
 use runbook_core::expr::Compare;
-use runbook_core::model::test::{CallEntry, Checked, DurationBound, Expect, Listed, Matcher, PathEntry};
-use runbook_core::model::{Body, Contents};
+use runbook_core::model::test::{CallEntry, Checked, DurationBound, Expect, Listed, Matcher, PathEntry, StepRef};
+use runbook_core::model::{Answers, Body, Contents, TreeNode};
 use runbook_core::node::{Node, NodeKind, ScalarValue};
 use runbook_core::span::{Span, Spanned};
 use runbook_core::suggest::nearest;
 use runbook_core::value::parse_duration;
 
+use super::names::Named;
 use super::{Played, Tests};
+use crate::answers::question::{Found, Questions};
 use crate::decode::fields::head;
 use crate::keys::{CALL, EXPECT, LISTED, Where};
 
@@ -61,13 +63,13 @@ impl Tests<'_, '_, '_> {
                 let _ = one;
                 None
             }
-            (Some(one), None) => self.reader.text(one, "finding").map(|id| Listed {
+            (Some(one), None) => self.finding_id(one, "finding", played).map(|id| Listed {
                 span: one.span,
                 exactly: Some(vec![id]),
                 includes: Vec::new(),
                 excludes: Vec::new(),
             }),
-            (None, Some(node)) => self.listed(node, "findings", &mut |this, n| this.reader.text(n, "findings")),
+            (None, Some(node)) => self.listed(node, "findings", &mut |this, n| this.finding_id(n, "findings", played)),
             (None, None) => None,
         };
         Expect {
@@ -80,7 +82,7 @@ impl Tests<'_, '_, '_> {
             steps: self.step_results(get("steps"), played),
             calls: get("calls").and_then(|n| self.listed(n, "calls", &mut |this, n| this.call_entry(n, played))),
             ran: get("ran").and_then(|n| self.listed(n, "ran", &mut |this, n| this.call_entry(n, played))),
-            asked: get("asked").and_then(|n| self.listed(n, "asked", &mut |this, n| this.reader.text(n, "asked"))),
+            asked: get("asked").and_then(|n| self.asked(n, played)),
             skipped: get("skipped").and_then(|n| {
                 self.listed(n, "skipped", &mut |this, n| {
                     let label = this.reader.text(n, "skipped")?;
@@ -89,13 +91,19 @@ impl Tests<'_, '_, '_> {
                 })
             }),
             notes: get("notes").and_then(|n| self.listed(n, "notes", &mut |this, n| this.text_pattern(n, "notes"))),
-            vars: self.named(get("vars"), "vars"),
+            vars: self.values(get("vars"), "vars"),
             outputs: self.outputs(get("outputs"), played),
-            verdict: get("verdict").and_then(|n| self.reader.text(n, "verdict")),
+            verdict: get("verdict").and_then(|n| self.verdict(n, played)),
             checks: self.checks(get("checks")),
             duration: get("duration").and_then(|n| self.bound(n)),
             that: self.reader.exprs(get("that"), "that"),
         }
+    }
+
+    fn finding_id(&mut self, node: &Node, key: &str, played: Option<&Played<'_>>) -> Option<Spanned<String>> {
+        let id = self.reader.text(node, key)?;
+        self.finding(&id, played);
+        Some(id)
     }
 
     fn exit(&mut self, node: &Node) -> Option<Spanned<u8>> {
@@ -147,17 +155,94 @@ impl Tests<'_, '_, '_> {
 
     fn path_entry(&mut self, node: &Node, played: Option<&Played<'_>>) -> Option<PathEntry> {
         if let NodeKind::Map(entries) = &node.kind {
-            let [(label, outcome)] = entries.as_slice() else {
+            let [(label, word)] = entries.as_slice() else {
                 self.reader.wrong(node, "path", "a step, or one step with its outcome, such as `start: changed`");
                 return None;
             };
+            // A step may be called `finding` too.
+            if label.value == PathEntry::FINDING && played.is_some_and(|p| !p.ids().contains(&PathEntry::FINDING)) {
+                let id = self.reader.text(word, PathEntry::FINDING)?;
+                self.finding(&id, played);
+                return Some(PathEntry { label: label.clone(), word: Some(id.value) });
+            }
             self.label(label, played);
-            let outcome = self.reader.word(outcome, &label.value, OUTCOMES)?;
-            return Some(PathEntry { label: label.clone(), outcome: Some(outcome) });
+            let word = match self.named(label, played) {
+                // What the words are is not known if the step is not.
+                None => self.reader.text(word, &label.value)?.value,
+                Some(Named::Node(tree_node)) => self.answer_word(word, label, tree_node)?,
+                Some(Named::Step(_)) => self.reader.word(word, &label.value, OUTCOMES)?.word().to_owned(),
+            };
+            return Some(PathEntry { label: label.clone(), word: Some(word) });
         }
         let label = self.reader.text(node, "path")?;
         self.label(&label, played);
-        Some(PathEntry { label, outcome: None })
+        Some(PathEntry { label, word: None })
+    }
+
+    /// Ids of questions.
+    fn asked(&mut self, node: &Node, played: Option<&Played<'_>>) -> Option<Listed<Spanned<String>>> {
+        let registry = self.reader.registry;
+        let questions = played.map(|p| Questions::among(p.units.iter().copied(), registry));
+        self.listed(node, "asked", &mut |this, n| {
+            let id = this.reader.text(n, "asked")?;
+            if let Some(questions) = &questions
+                && matches!(questions.find(&id.value), Found::Nothing)
+            {
+                this.question(&id, questions);
+            }
+            Some(id)
+        })
+    }
+
+    /// What a label stands for, as far as that is known.
+    fn named<'p>(&self, label: &Spanned<String>, played: Option<&Played<'p>>) -> Option<Named<'p>> {
+        played?.find(&StepRef::read(label.value.rsplit('>').next().unwrap_or(&label.value)))
+    }
+
+    /// What a node of a tree may have come to: a question's answer, a leaf's finding, or that it was passed over.
+    fn answer_word(&mut self, node: &Node, label: &Spanned<String>, tree_node: &TreeNode) -> Option<String> {
+        let mut words: Vec<String> = match &tree_node.kind {
+            runbook_core::model::NodeKind::Leaf(leaf) => vec![leaf.finding.value.clone()],
+            runbook_core::model::NodeKind::Question(question) => match &question.answers {
+                Answers::YesNo { .. } => ["yes", "no", "unknown"].map(str::to_owned).to_vec(),
+                // What there is to choose from may be known only when it is asked.
+                Answers::Choices { .. } => match question.literal_choices() {
+                    Some(choices) => choices.into_iter().map(|c| c.value).collect(),
+                    None => return self.reader.text(node, &label.value).map(|t| t.value),
+                },
+            },
+        };
+        words.extend(["skipped", "failed"].map(str::to_owned));
+        let words: Vec<(&str, &str)> = words.iter().map(|w| (w.as_str(), w.as_str())).collect();
+        self.reader.word(node, &label.value, &words).map(str::to_owned)
+    }
+
+    /// Reports a finding that no tree makes.
+    fn finding(&mut self, id: &Spanned<String>, played: Option<&Played<'_>>) {
+        let Some((played, unit)) = played.and_then(|p| Some((p, p.unit()?))) else { return };
+        let known = played.findings();
+        if known.contains(&id.value.as_str()) {
+            return;
+        }
+        let name = &unit.playbook.full_name;
+        let (message, help) = match nearest(&id.value, known.iter().copied()) {
+            _ if known.is_empty() => (
+                format!("`{name}` is no triage tree, and finds nothing"),
+                "write `outcome`, `steps` or `path` for what a procedure comes to".to_owned(),
+            ),
+            Some(near) => (format!("`{name}` has no finding `{}`", id.value), format!("did you mean `{near}`?")),
+            None => (format!("`{name}` has no finding `{}`", id.value), format!("its findings are {}", known.join(", "))),
+        };
+        self.reader.out.push(Diagnostic::error(Code::UnknownFinding, id.span, message).help(help));
+    }
+
+    fn verdict(&mut self, node: &Node, played: Option<&Played<'_>>) -> Option<Spanned<String>> {
+        // A procedure may have an output of this name, with words of its own.
+        if played.and_then(Played::unit).is_none_or(|u| matches!(u.playbook.contents, Contents::Steps(_))) {
+            return self.reader.text(node, "verdict");
+        }
+        let grade = self.reader.word(node, "verdict", GRADES)?;
+        Some(Spanned::new(grade.word().to_owned(), node.span))
     }
 
     fn call_entry(&mut self, node: &Node, played: Option<&Played<'_>>) -> Option<CallEntry> {
@@ -174,13 +259,13 @@ impl Tests<'_, '_, '_> {
     }
 
     /// Names with values.
-    fn named(&mut self, node: Option<&Node>, key: &str) -> Vec<Checked> {
+    fn values(&mut self, node: Option<&Node>, key: &str) -> Vec<Checked> {
         let entries = self.reader.entries(node, key, "a map such as `{name: value}`");
         entries.iter().map(|(name, value)| Checked { name: name.clone(), value: self.matcher(value) }).collect()
     }
 
     fn outputs(&mut self, node: Option<&Node>, played: Option<&Played<'_>>) -> Vec<Checked> {
-        let checked = self.named(node, "outputs");
+        let checked = self.values(node, "outputs");
         let Some(unit) = played.and_then(Played::unit) else { return checked };
         let mut known: Vec<&str> = unit.playbook.outputs.iter().map(|(n, _)| n.value.as_str()).collect();
         if !matches!(unit.playbook.contents, Contents::Steps(_)) {
@@ -211,10 +296,28 @@ impl Tests<'_, '_, '_> {
                 self.step_fields(label, node, played);
                 let checked = entries.iter().map(|(name, value)| Checked { name: name.clone(), value: self.matcher(value) });
                 out.push((label.clone(), checked.collect()));
-            } else if let Some(word) = self.reader.word(node, &label.value, OUTCOMES) {
-                let value = Matcher::Equals(runbook_core::value::Value::str(word.word()));
-                out.push((label.clone(), vec![Checked { name: outcome, value }]));
+                continue;
             }
+            let (name, word) = match self.named(label, played) {
+                None => {
+                    self.reader.text(node, &label.value);
+                    continue;
+                }
+                Some(Named::Step(_)) => {
+                    let Some(word) = self.reader.word(node, &label.value, OUTCOMES) else { continue };
+                    (outcome, word.word().to_owned())
+                }
+                Some(Named::Node(tree_node)) => {
+                    let Some(word) = self.answer_word(node, label, tree_node) else { continue };
+                    match (word.as_str(), tree_node.leaf()) {
+                        ("skipped" | "failed", _) => (outcome, word),
+                        (_, Some(_)) => (outcome, Outcome::Ok.word().to_owned()),
+                        (_, None) => (Spanned::new("answer".to_owned(), node.span), word),
+                    }
+                }
+            };
+            let value = Matcher::Equals(runbook_core::value::Value::str(word));
+            out.push((label.clone(), vec![Checked { name, value }]));
         }
         out
     }
@@ -222,8 +325,7 @@ impl Tests<'_, '_, '_> {
     /// Reports fields that the result of a step never has.
     fn step_fields(&mut self, label: &Spanned<String>, node: &Node, played: Option<&Played<'_>>) {
         let Some(played) = played else { return };
-        let named = runbook_core::model::test::StepRef::read(&label.value);
-        let Some(step) = played.find(&named) else { return };
+        let Some(step) = played.find(&StepRef::read(&label.value)).and_then(Named::step) else { return };
         let Body::Module(call) = &step.body else { return };
         let Some(entry) = self.reader.registry.get(&call.name.value).cloned() else { return };
         let mut known = entry.result_fields();

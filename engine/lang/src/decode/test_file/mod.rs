@@ -56,7 +56,7 @@ pub(crate) fn tested(root: &Node) -> Vec<(String, Span, Option<String>)> {
     }
 }
 
-/// The places of the answers of a file. `yes` there means the same to a reader that takes it for a boolean.
+/// The places of the answers of a file, given and expected. `yes` there means the same to a reader that takes it for a boolean.
 pub(crate) fn answers(root: &Node) -> Vec<Span> {
     fn scalars(node: &Node, out: &mut Vec<Span>) {
         match &node.kind {
@@ -67,8 +67,9 @@ pub(crate) fn answers(root: &Node) -> Vec<Span> {
     }
     let mut out = Vec::new();
     let tests = root.get("tests").and_then(Node::as_list).unwrap_or_default();
-    for answers in tests.iter().chain([root]).filter_map(|n| n.get("answers")) {
-        scalars(answers, &mut out);
+    for test in tests.iter().chain([root]) {
+        let expected = ["path", "steps"].into_iter().filter_map(|key| test.get("expect")?.get(key));
+        test.get("answers").into_iter().chain(expected).for_each(|answers| scalars(answers, &mut out));
     }
     out
 }
@@ -92,10 +93,16 @@ pub(crate) fn test_file(reader: &mut Reader<'_>, root: &Node, file: SourceId, pa
     // One test needs no list around it.
     if root.get("tests").is_none() && !root.as_map().is_some_and(|m| m.iter().any(|(k, _)| k.value == "tests")) {
         let test = tests.test(root, None)?;
-        return Some(TestFile { file, path: path.to_owned(), tests: vec![Arc::new(test)], shared: Vec::new() });
+        return Some(TestFile {
+            file,
+            path: path.to_owned(),
+            tests: vec![Arc::new(test)],
+            shared: Vec::new(),
+            answers: Vec::new(),
+        });
     }
     let fields = tests.reader.fields(root, &TEST_FILE, Some(Where::Test))?;
-    let mut out = TestFile { file, path: path.to_owned(), tests: Vec::new(), shared: Vec::new() };
+    let mut out = TestFile { file, path: path.to_owned(), tests: Vec::new(), shared: Vec::new(), answers: Vec::new() };
     let list = fields.get("tests");
     match list.map(|n| (n, n.as_list())) {
         None => {}
@@ -108,6 +115,9 @@ pub(crate) fn test_file(reader: &mut Reader<'_>, root: &Node, file: SourceId, pa
         Some((_, Some(items))) => {
             let first = tests.shared_play(&fields, items);
             out.shared = tests.world(fields.get("world"), first.as_ref());
+            if let Some(played) = first.as_ref() {
+                out.answers = tests.answers([fields.get("answers"), None], Some(played)).into_iter().map(|(id, _)| id).collect();
+            }
             tests.mixed = false;
             let shared = Shared { fields: &fields, rules: &out.shared };
             out.tests = items.iter().filter_map(|node| tests.test(node, Some(&shared))).map(Arc::new).collect();
