@@ -19,6 +19,7 @@ mod stack;
 mod startup;
 mod steps;
 mod table;
+mod tests;
 mod timing;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ const GROUPS: &[(&str, Group)] = &[
     ("check", check::run),
     ("hostile", hostile::run),
     ("journal", journal::run),
+    ("tests", tests::run),
 ];
 
 fn main() -> ExitCode {

@@ -19,6 +19,7 @@ mod signals;
 mod stack;
 mod terminal;
 mod test_command;
+mod test_report;
 mod test_trees;
 mod triage;
 mod watch;

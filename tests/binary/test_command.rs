@@ -195,7 +195,7 @@ fn what_does_not_hold_is_shown_with_what_was_seen_and_where() {
     for (expect, says) in [
         ("outcome: failed", vec!["the run does not end as expected [E0703] (line 5)", "expected failed", "seen succeeded"]),
         ("exit: 4", vec!["the exit code is not as expected", "expected 4", "seen 0"]),
-        ("message: boom", vec!["the run's last line is not as expected", "expected {contains: \"boom\"}"]),
+        ("message: boom", vec!["the run's last line is not as expected", "expected a text that holds \"boom\""]),
         ("path: [health, after]", vec!["`path` is not as expected", "sick: skipped", "`path: { includes: [...] }`"]),
         ("path: { includes: [after, health] }", vec!["`path` lacks something", "expected health", "in this order"]),
         ("path: { excludes: [{ health: ok }] }", vec!["`path` holds what it must not", "expected no health: ok"]),

@@ -10,7 +10,7 @@ use runbook_core::tested::{TestEnd, TestFailure, Tested};
 use super::diff::{Change, diff};
 use super::{TestReport, coverage};
 use crate::human::{and_list, count, duration};
-use crate::ink::{Ink, Line};
+use crate::ink::{Ink, Line, wrap_hard};
 use crate::page::Page;
 use crate::policy::TermPolicy;
 use crate::reporter::Level;
@@ -162,7 +162,10 @@ fn changes(page: &mut Page, indent: usize, before: &[String], after: &[String]) 
             Change::New(text) => (Ink::Good, '+', text.to_owned()),
             Change::Skipped(n) => (Ink::Dim, ' ', format!("({} the same)", count(n, "line"))),
         };
-        page.push(Line::indent(indent).with(ink, &format!("{mark} {text}")));
+        // Broken and not cut: what differs may stand at the end.
+        for (i, piece) in wrap_hard(&text, page.width().saturating_sub(indent + 2)).iter().enumerate() {
+            page.push(Line::indent(indent).with(ink, &format!("{} {piece}", if i == 0 { mark } else { ' ' })));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use runbook_core::span::{Span, Spanned};
 use runbook_core::value::{Map, Value, format_duration};
 
 use super::lists::{Difference, compare};
-use super::trace::{CallDone, Done, StepDone};
+use super::trace::{CallDone, Done, StepDone, counted};
 use crate::interp::RunResult;
 
 /// What does not hold, before its place is worked out.
@@ -111,31 +111,45 @@ pub(super) fn wrongs(test: &PlayTest, end: &End<'_>, looked: Option<Looked>, don
     let mut out = Vec::new();
     ending(test, end, done, &mut out);
     let expect = &test.expect;
-    list(&expect.path, "path", &done.path().cloned().collect::<Vec<_>>(), &|e: &PathEntry, s: &StepDone| s.is(e), &mut out);
-    list(&expect.calls, "calls", &done.calls, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
-    let ran: Vec<CallDone> = done.calls.iter().filter(|c| c.effect > Effect::Read).cloned().collect();
-    list(&expect.ran, "ran", &ran, &|e: &CallEntry, c: &CallDone| c.is(e), &mut out);
-    list(&texts(&expect.asked), "asked", &done.asked, &|e: &Text, s: &String| e.0 == *s, &mut out);
+    let path: Vec<StepDone> = done.path().cloned().collect();
+    let named = |s: &StepDone| {
+        let (label, word) = s.shown();
+        format!("{}: {}", flow_text(label), flow_text(word))
+    };
+    list(&expect.path, "path", &path, &|e: &PathEntry, s: &StepDone| s.is(e), &named, &mut out);
+    calls(&expect.calls, "calls", done.calls.iter(), &mut out);
+    calls(&expect.ran, "ran", done.calls.iter().filter(|c| c.effect > Effect::Read), &mut out);
+    let same = |e: &Text, s: &String| e.0 == *s;
+    list(&texts(&expect.asked), "asked", &done.asked, &same, &|s| flow_text(s), &mut out);
     let skipped: Vec<StepDone> = done.steps.iter().filter(|s| s.outcome == Outcome::Skipped).cloned().collect();
-    list(&texts(&expect.skipped), "skipped", &skipped, &|e: &Text, s: &StepDone| e.0 == s.label || e.0 == s.path, &mut out);
+    let is = |e: &Text, s: &StepDone| e.0 == s.label || e.0 == s.path;
+    list(&texts(&expect.skipped), "skipped", &skipped, &is, &|s| flow_text(&s.label), &mut out);
     let notes = map_listed(&expect.notes, |m| Pattern(m.value.clone()));
-    list(&notes, "notes", &done.notes, &|e: &Pattern, s: &String| e.0.fits(&Value::str(s)), &mut out);
+    let fits = |e: &Pattern, s: &String| e.0.fits(&Value::str(s));
+    list(&notes, "notes", &done.notes, &fits, &|s| flow_text(s), &mut out);
     let looked = looked.unwrap_or_default();
-    list(&texts(&expect.findings), "findings", &looked.findings, &|e: &Text, s: &String| e.0 == *s, &mut out);
+    list(&texts(&expect.findings), "findings", &looked.findings, &same, &|s| flow_text(s), &mut out);
     steps(test, &looked, done, &mut out);
     for (checked, found) in expect.vars.iter().zip(looked.vars.iter().map(Option::as_ref).chain(std::iter::repeat(None))) {
         value(
             checked,
             found,
             "the variable",
-            "only variables that are set at the top of the playbook are there at its end",
+            match found {
+                Some(_) => "it is looked at when the playbook has ended",
+                None => "only variables that are set at the top of the playbook are there at its end",
+            },
             &mut out,
         );
     }
     let outputs = end.result.ok().map(|r| &r.outputs);
     for checked in &expect.outputs {
         let found = outputs.and_then(Value::as_map).and_then(|m| m.get(&checked.name.value));
-        value(checked, found, "the output", "a playbook has outputs only if it succeeds", &mut out);
+        let help = match found {
+            Some(_) => "outputs are worked out when the playbook has ended; `runbook test -v` shows what it did",
+            None => "a playbook has outputs only if it succeeds",
+        };
+        value(checked, found, "the output", help, &mut out);
     }
     verdict(test, end, done, &mut out);
     for (row, wanted) in &expect.checks {
@@ -172,28 +186,34 @@ fn ending(test: &PlayTest, end: &End<'_>, done: &Done, out: &mut Vec<Wrong>) {
     };
     let seen = |what: String| if message.is_empty() { vec![what] } else { vec![what, message.clone()] };
     let last = done.path().filter(|s| !s.outcome.is_good()).last();
-    let help = match (end.result, last) {
+    let why = match (end.result, last) {
         (Err(_), _) => "give the parameters under `with`".to_owned(),
+        (Ok(result), _) if result.outcome == RunOutcome::Succeeded => "the run ended well".to_owned(),
         (Ok(_), Some(step)) => format!("the last step that did not succeed is `{}`: {}", step.label, step.message),
         (Ok(_), None) => "`runbook test -v` shows what the run did".to_owned(),
+    };
+    let right = |key: &str, seen: &str| match end.result {
+        Ok(_) => format!("{why}; if this is right, write `{key}: {seen}`"),
+        Err(_) => why.clone(),
     };
     if let Some(wanted) = &expect.outcome
         && end.result.ok().map(|r| r.outcome) != Some(wanted.value)
     {
-        let expected = vec![wanted.value.word().to_owned()];
-        out.push(Wrong::new(wanted.span, "the run does not end as expected", expected, seen(word.clone())).help(help.clone()));
+        let (expected, help) = (vec![wanted.value.word().to_owned()], right("outcome", &word));
+        out.push(Wrong::new(wanted.span, "the run does not end as expected", expected, seen(word.clone())).help(help));
     }
     if let Some(wanted) = &expect.exit
         && wanted.value != exit
     {
-        out.push(
-            Wrong::new(wanted.span, "the exit code is not as expected", vec![wanted.value.to_string()], seen(exit.to_string()))
-                .help(help.clone()),
-        );
+        let (expected, help) = (vec![wanted.value.to_string()], right("exit", &exit.to_string()));
+        out.push(Wrong::new(wanted.span, "the exit code is not as expected", expected, seen(exit.to_string())).help(help));
     }
     let good = matches!(end.result, Ok(r) if matches!(r.outcome, RunOutcome::Succeeded | RunOutcome::Stopped));
     if expect.outcome.is_none() && expect.exit.is_none() && !good {
-        let help = format!("{help}; if this is right, write `outcome: {word}` under `expect`");
+        let help = match end.result {
+            Ok(_) => format!("{} under `expect`", right("outcome", &word)),
+            Err(_) => format!("{why}; if this is right, write `exit: {exit}` under `expect`"),
+        };
         out.push(Wrong::new(expect.span, "the run does not succeed", vec!["succeeded".to_owned()], seen(word)).help(help));
     }
     for wanted in &expect.message {
@@ -202,8 +222,12 @@ fn ending(test: &PlayTest, end: &End<'_>, done: &Done, out: &mut Vec<Wrong>) {
                 Wrong::new(
                     wanted.span,
                     "the run's last line is not as expected",
-                    vec![wanted.value.to_string()],
-                    vec![message.clone()],
+                    vec![Pattern(wanted.value.clone()).to_string()],
+                    vec![if message.is_empty() {
+                        "nothing: a run that succeeds may end without a word".to_owned()
+                    } else {
+                        message.clone()
+                    }],
                 )
                 .help("a text is a part of the line; `{ matches: REGEX }` is a pattern"),
             );
@@ -292,28 +316,87 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A list that is expected.
+/// Calls that are expected. Those that differ in an argument only are told so.
+fn calls<'c>(listed: &Option<Listed<CallEntry>>, name: &str, seen: impl Iterator<Item = &'c CallDone>, out: &mut Vec<Wrong>) {
+    let seen: Vec<Told<'_>> = seen.map(Told).collect();
+    let before = out.len();
+    list(listed, name, &seen, &|e: &CallEntry, c: &Told<'_>| c.0.is(e), &|c| c.0.module.clone(), out);
+    let (Some(listed), Some(wrong)) = (listed, out.get_mut(before)) else { return };
+    let wanted = listed.exactly.iter().flatten().chain(&listed.includes);
+    let Some(entry) = wanted.into_iter().find(|e| !seen.iter().any(|c| c.0.is(e))) else { return };
+    let Some(near) = seen.iter().find(|c| c.0.module == entry.module) else { return };
+    let differ: Vec<String> = entry
+        .with
+        .iter()
+        .filter(|(key, matcher)| !matcher.fits(&near.0.args.field(key)))
+        .map(|(key, _)| format!("`{key}` was {}", shown(&near.0.args.field(key))))
+        .collect();
+    wrong.help = Some(match (differ.as_slice(), &entry.step) {
+        ([], Some(step)) => format!("`{}` is called, but not by the step `{step}`", entry.module),
+        ([], None) => return,
+        (differ, _) => format!("`{}` is called, but {}", entry.module, differ.join(" and ")),
+    });
+}
+
+/// A call as it is set against what was expected.
+struct Told<'c>(&'c CallDone);
+
+impl std::fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.module)?;
+        let args: Vec<String> =
+            self.0.args.as_map().into_iter().flatten().map(|(key, value)| format!("{key}: {}", shown(value))).collect();
+        if args.is_empty() { Ok(()) } else { write!(f, " {{{}}}", args.join(", ")) }
+    }
+}
+
+/// Up to so long a list is offered to be written as it was seen.
+const MOST_OFFERED: usize = 100;
+
+/// A list that is expected; `written` is how a test would write what was seen.
 fn list<E: ToString, S: ToString>(
     listed: &Option<Listed<E>>,
     name: &str,
     seen: &[S],
     fits: &dyn Fn(&E, &S) -> bool,
+    written: &dyn Fn(&S) -> String,
     out: &mut Vec<Wrong>,
 ) {
     let Some(listed) = listed else { return };
     let Some(difference) = compare(listed, seen, fits) else { return };
-    let part = format!("for a part of it write `{name}: {{ includes: [...] }}`");
+    let offered = format!("{name}: [{}]", seen.iter().map(written).collect::<Vec<_>>().join(", "));
+    let nothing = |lines: Vec<String>| match lines.is_empty() {
+        true => vec!["nothing".to_owned()],
+        false => counted(lines.into_iter()),
+    };
+    let of_it = format!("for a part of it `{name}: {{ includes: [...] }}`");
     out.push(match difference {
         Difference::Exactly(expected, seen) => {
-            Wrong::new(listed.span, format!("`{name}` is not as expected"), expected, seen).help(part)
+            let help = match (seen.is_empty(), offered.len() <= MOST_OFFERED) {
+                (true, _) => format!("if this is right, write `{name}: []`"),
+                (false, true) => format!("if this is right, write `{offered}`; {of_it}"),
+                (false, false) => format!("write what is seen if it is right; {of_it}"),
+            };
+            Wrong::new(listed.span, format!("`{name}` is not as expected"), nothing(expected), nothing(seen)).help(help)
         }
-        Difference::Lacks(what, seen) => Wrong::new(listed.span, format!("`{name}` lacks something"), vec![what], seen)
-            .help("what is listed must come in this order; others may stand between"),
+        Difference::Lacks(what, seen) => {
+            Wrong::new(listed.span, format!("`{name}` lacks something, or it comes too early"), vec![what], nothing(seen))
+                .help("what is listed must come in this order; others may stand between")
+        }
         Difference::Holds(what, seen) => {
             let expected = vec![format!("no {what}")];
-            Wrong::new(listed.span, format!("`{name}` holds what it must not"), expected, seen).help("see which step does it")
+            Wrong::new(listed.span, format!("`{name}` holds what it must not"), expected, nothing(seen))
+                .help("`runbook test -v` shows the whole run; if it is right, take it out of `excludes`")
         }
     });
+}
+
+/// A text as it is written inside brackets.
+fn flow_text(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_. @/>".contains(c))
+        && !text.ends_with(' ');
+    if plain { text.to_owned() } else { format!("{text:?}") }
 }
 
 /// An expected text.
@@ -330,7 +413,12 @@ struct Pattern(Matcher);
 
 impl std::fmt::Display for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        match &self.0 {
+            Matcher::Contains(Value::Str(part)) => write!(f, "a text that holds {part:?}"),
+            Matcher::StartsWith(Value::Str(part)) => write!(f, "a text that begins with {part:?}"),
+            Matcher::Matches(regex) => write!(f, "a text that matches {}", regex.as_str()),
+            other => other.fmt(f),
+        }
     }
 }
 
