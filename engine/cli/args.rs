@@ -298,8 +298,8 @@ pub(crate) struct Fmt {
 pub(crate) struct Test {
     /// Playbooks, test files or folders; default: every test of the project.
     pub(crate) names: Vec<String>,
-    /// Only tests whose name holds this text.
-    #[arg(long, value_name = "TEXT")]
+    /// Only tests whose name holds these words, in any order and either case; `/REGEX/` is a pattern.
+    #[arg(long, value_name = "WORDS")]
     pub(crate) filter: Option<String>,
     /// How many tests at the same time; default: as many as there are processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

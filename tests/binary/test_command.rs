@@ -204,7 +204,7 @@ fn what_does_not_hold_is_shown_with_what_was_seen_and_where() {
             vec!["`outcome` of the step `health` is not as expected", "expected \"failed\"", "seen \"ok\""],
         ),
         ("steps: { health: { status: 201 } }", vec!["`status` of the step `health`", "expected 201", "seen 200"]),
-        ("calls: []", vec!["`calls` is not as expected", "http {\"url\":\"http://127.0.0.1:9/mail/healthz\"}"]),
+        ("calls: []", vec!["`calls` is not as expected", "expected nothing", "http {url: \"http://127.0.0.1:9/mail/healthz\"}"]),
         ("ran: [command]", vec!["`ran` is not as expected", "expected command"]),
         ("asked: [restart]", vec!["`asked` is not as expected", "expected restart"]),
         ("skipped: [health]", vec!["`skipped` is not as expected", "sick: skipped"]),
@@ -329,6 +329,62 @@ fn a_world_without_end_ends() {
 }
 
 #[test]
+fn a_loop_without_end_ends_though_it_touches_nothing() {
+    let workspace = Workspace::with(
+        "p",
+        "playbook: P\nsteps:\n  - id: outer\n    for_each: range(1000)\n    as: a\n    block:\n      - { for_each: range(1000), as: b, note: \"{{ a }} {{ b }}\" }\n",
+    );
+    workspace.write("playbooks/tests/p.test.yaml", "test: t\nplay: p\n");
+    let said = flat(&workspace.run(&["test"]).expect(4));
+    assert!(said.contains("p comes to no end [E0706]") && said.contains("bound the loop"), "{said}");
+}
+
+#[test]
+fn filters_are_words_or_a_pattern() {
+    let workspace = several();
+    let names = |filter: &str| {
+        let output = workspace.run(&["test", "--list", "--filter", filter]).expect(0);
+        output.stdout.lines().filter_map(|l| l.strip_prefix("  ")).map(|l| l[..l.len() - 3].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("hello"), ["says hello"]);
+    assert_eq!(names("GOOD says"), ["says goodbye"]);
+    assert_eq!(names("says"), ["says hello", "says goodbye"]);
+    assert_eq!(names("/^(says h|br)/"), ["says hello", "breaks"]);
+    assert_eq!(names("a.s"), [""; 0]);
+    let output = workspace.run(&["test", "--filter", "/(/"]).expect(2);
+    assert!(output.stderr.contains("--filter: /(/ is no pattern: unclosed group"), "{}", output.stderr);
+}
+
+#[test]
+fn what_could_not_be_written_hides_no_result() {
+    let workspace = several();
+    let output = workspace.run(&["test", "--junit", "no/such/folder.xml", "--jobs", "2"]).expect(1);
+    assert!(output.stderr.contains("no/such/folder.xml cannot be written"), "{}", output.stderr);
+    assert!(output.stdout.contains("3 tests: 1 failed, 2 passed"), "{}", output.stdout);
+    // A record in braces has no place for lines of its own; the other file is written.
+    workspace.write("playbooks/tests/a.test.yaml", "play: a\ntests: [{ test: braces, recorded: {} }]\n");
+    workspace.write("playbooks/tests/b.test.yaml", "test: breaks\nplay: b\nexpect: { outcome: failed }\nrecorded: {}\n");
+    let output = workspace.run(&["test", "--bless"]).expect(3);
+    assert!(output.stderr.contains("`recorded` stands inside braces"), "{}", output.stderr);
+    assert!(output.stdout.contains("2 tests: 1 failed, 1 passed"), "{}", output.stdout);
+    assert!(workspace.read("playbooks/tests/b.test.yaml").contains("recorded:\n  outcome: failed"));
+}
+
+#[test]
+fn thousands_of_rules_are_looked_through() {
+    let workspace = Workspace::with("worker", PLAYBOOK);
+    let rules: String = (0..10_000)
+        .map(|i| format!("  - {{ module: http, with: \"http://127.0.0.1:9/{i}/healthz\", returns: {{ status: 500 }} }}\n"))
+        .collect();
+    workspace.write(
+        "playbooks/tests/worker.test.yaml",
+        &format!("play: worker\nworld:\n{rules}tests:\n  - {{ test: the last, with: {{ name: \"9999\" }}, expect: {{ outcome: needs_input }} }}\n"),
+    );
+    let output = workspace.run(&["test", "-q"]).expect(0);
+    assert!(output.stdout.contains("1 test: 1 passed"), "{}", output.stdout);
+}
+
+#[test]
 fn virtual_time_takes_no_time() {
     let workspace = Workspace::with(
         "p",
@@ -372,7 +428,7 @@ fn no_tests_at_all_are_told() {
     assert!(output.stderr.contains("no tests found") && output.stderr.contains("tests/NAME.test.yaml"), "{}", output.stderr);
     let workspace = project(WELL);
     let output = workspace.run(&["test", "--filter", "zzz"]).expect(4);
-    assert!(output.stderr.contains("no tests found whose name holds \"zzz\""), "{}", output.stderr);
+    assert!(output.stderr.contains("no tests found whose name fits \"zzz\""), "{}", output.stderr);
     let output = workspace.run(&["test", "wroker"]).expect(3);
     assert!(
         output.stderr.contains("there is no playbook `wroker`") && output.stderr.contains("did you mean `worker`?"),

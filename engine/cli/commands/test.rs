@@ -33,7 +33,18 @@ pub(crate) fn test(context: &Context, args: &Test) -> Exit {
     if !suite.diagnostics.is_empty() && !context.common.json && !context.common.quiet {
         tell_diagnostics(context, &suite.diagnostics, &suite.sources);
     }
-    let jobs = jobs(&suite, args.filter.as_deref());
+    let filter = match args.filter.as_deref().map(Filter::read).transpose() {
+        Ok(filter) => filter,
+        Err(message) => {
+            complain(
+                context,
+                &format!("--filter: {message}"),
+                Some("write the words of a test's name, or a pattern as `/REGEX/`"),
+            );
+            return Exit::Usage;
+        }
+    };
+    let jobs = jobs(&suite, filter.as_ref());
     if args.list {
         let tests: Vec<(&PlayTest, &SourceMap)> = jobs.iter().map(|j| (&*j.test, &*suite.sources)).collect();
         say(&if context.common.json { list_json(&tests) } else { list(&tests, &context.out) });
@@ -55,23 +66,27 @@ pub(crate) fn test(context: &Context, args: &Test) -> Exit {
     if args.coverage || args.min_coverage.is_some() {
         report.coverage = Some(coverage(&suite, &jobs, &report.tests, args));
     }
-    if args.bless
-        && let Err(exit) = bless(context, &loader, &suite, &jobs, &mut report)
-    {
-        return exit;
+    // What the tests came to is shown whatever could not be written.
+    let mut unwritten = None;
+    if args.bless {
+        unwritten = bless(context, &loader, &suite, &jobs, &mut report);
     }
     if let Some(path) = &args.junit
         && let Err(error) = std::fs::write(context.cwd.join(path), junit(&report))
     {
         complain(context, &format!("{} cannot be written: {error}", path.display()), Some("give a file that may be written"));
-        return Exit::Internal;
+        unwritten = Some(Exit::Internal);
     }
     if !args.coverage && report.covers_enough() {
         // Asked for was that it is enough, and it is.
         report.coverage = None;
     }
     say(&if context.common.json { json(&report) } else { human(&report, &context.out, context.level()) });
-    if report.is_good() { Exit::Ok } else { Exit::Failed }
+    match unwritten {
+        Some(exit) => exit,
+        None if report.is_good() => Exit::Ok,
+        None => Exit::Failed,
+    }
 }
 
 /// What lies on disk is named by its path; everything else is a name.
@@ -84,11 +99,41 @@ fn as_path(context: &Context, name: &str) -> String {
     std::fs::canonicalize(&path).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-fn jobs(suite: &Suite, filter: Option<&str>) -> Vec<Job> {
-    let wanted = filter.map(str::to_lowercase);
+/// Which tests are wanted.
+enum Filter {
+    /// Those whose name holds all of these, in lower case.
+    Words(Vec<String>),
+    /// Those whose name the pattern is found in.
+    Pattern(regex::Regex),
+}
+
+impl Filter {
+    fn read(text: &str) -> Result<Filter, String> {
+        match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|pattern| !pattern.is_empty()) {
+            Some(pattern) => regex::Regex::new(pattern).map(Filter::Pattern).map_err(|error| {
+                // The library draws the place over several lines; its last one says what is wrong.
+                let error = error.to_string();
+                format!("/{pattern}/ is no pattern: {}", error.lines().last().unwrap_or(&error).trim_start_matches("error: "))
+            }),
+            None => Ok(Filter::Words(text.to_lowercase().split_whitespace().map(str::to_owned).collect())),
+        }
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        match self {
+            Filter::Words(words) => {
+                let name = name.to_lowercase();
+                words.iter().all(|word| name.contains(word))
+            }
+            Filter::Pattern(pattern) => pattern.is_match(name),
+        }
+    }
+}
+
+fn jobs(suite: &Suite, filter: Option<&Filter>) -> Vec<Job> {
     let tests = suite.files.iter().flat_map(|f| &f.tests);
     tests
-        .filter(|t| wanted.as_ref().is_none_or(|w| t.name.value.to_lowercase().contains(w)))
+        .filter(|t| filter.is_none_or(|filter| filter.takes(&t.name.value)))
         .filter_map(|test| {
             let plan = suite.plans.get(&(test.playbook.clone(), test.profile.clone()))?;
             Some(Job { plan: plan.clone(), test: test.clone() })
@@ -98,7 +143,7 @@ fn jobs(suite: &Suite, filter: Option<&str>) -> Vec<Job> {
 
 fn none_found(context: &Context, args: &Test) -> Exit {
     let (message, help) = match (&args.filter, args.names.as_slice()) {
-        (Some(filter), _) => (format!("no tests found whose name holds {filter:?}"), "`runbook test --list` shows what there is"),
+        (Some(filter), _) => (format!("no tests found whose name fits {filter:?}"), "`runbook test --list` shows what there is"),
         (None, []) => (
             "no tests found".to_owned(),
             "write one in `tests/NAME.test.yaml` beside the playbooks: `test: WHAT IT SHOWS`, `play: PLAYBOOK`, `world:`, `expect:`",
@@ -129,13 +174,15 @@ fn coverage(suite: &Suite, jobs: &[Job], tests: &[Tested], args: &Test) -> Vec<P
         .collect()
 }
 
-/// Writes down what runs do now. A test whose expectations do not hold is left as it is.
-fn bless(context: &Context, loader: &DiskLoader, suite: &Suite, jobs: &[Job], report: &mut TestReport) -> Result<(), Exit> {
+/// Writes down what runs do now. A test whose expectations do not hold is left as it is. Gives the exit if a file could not be written.
+fn bless(context: &Context, loader: &DiskLoader, suite: &Suite, jobs: &[Job], report: &mut TestReport) -> Option<Exit> {
+    let mut unwritten = None;
     let mut shown = String::new();
     let mut refused: Vec<String> = Vec::new();
     for file in &suite.files {
         let mut edits: Vec<(Span, Trace)> = Vec::new();
-        for (job, tested) in jobs.iter().zip(&mut report.tests) {
+        let mut written: Vec<usize> = Vec::new();
+        for (at, (job, tested)) in jobs.iter().zip(&report.tests).enumerate() {
             let Some(recorded) = job.test.recorded.as_ref().filter(|r| r.span.source == file.file) else { continue };
             if tested.end != TestEnd::Failed {
                 continue;
@@ -145,11 +192,21 @@ fn bless(context: &Context, loader: &DiskLoader, suite: &Suite, jobs: &[Job], re
                 continue;
             }
             edits.push((recorded.span, tested.trace.clone()));
-            tested.failures.clear();
-            tested.end = TestEnd::Passed;
+            written.push(at);
         }
-        if !edits.is_empty() {
-            shown.push_str(&write(context, loader, suite, file.file, &file.path, &edits)?);
+        if edits.is_empty() {
+            continue;
+        }
+        match write(context, loader, suite, file.file, &file.path, &edits) {
+            Ok(text) => shown.push_str(&text),
+            Err(exit) => {
+                unwritten = Some(exit);
+                continue;
+            }
+        }
+        for at in written {
+            report.tests[at].failures.clear();
+            report.tests[at].end = TestEnd::Passed;
         }
     }
     if !context.common.json {
@@ -160,7 +217,7 @@ fn bless(context: &Context, loader: &DiskLoader, suite: &Suite, jobs: &[Job], re
             complain(context, &format!("not recorded: {name:?}"), Some("what it expects does not hold; mend that first"));
         }
     }
-    Ok(())
+    unwritten
 }
 
 /// Writes one file, and gives the difference.

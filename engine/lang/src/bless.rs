@@ -47,6 +47,52 @@ fn block(trace: &Trace, indent: &str) -> String {
     out
 }
 
+/// A line as its content, without indent, and the comment behind it.
+fn split(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let value = line.strip_prefix("- ").unwrap_or(line);
+    let quoted = match value.chars().next() {
+        Some(quote @ ('\'' | '"')) => value.rfind(quote).unwrap_or(0),
+        _ => 0,
+    };
+    let from = line.len() - value.len() + quoted;
+    match line[from..].find(" #") {
+        Some(at) => (line[..from + at].trim_end(), line[from + at..].trim_start()),
+        None => (line, ""),
+    }
+}
+
+/// A new block with the comments of the old one: each at the line that it was about, or at the beginning if that line is gone.
+fn with_comments(new: &str, old: &str, indent: &str) -> String {
+    let mut about: Vec<(&str, Vec<&str>, &str)> = Vec::new();
+    let mut above: Vec<&str> = Vec::new();
+    for line in old.lines().skip(1) {
+        if line.trim_start().starts_with('#') {
+            above.push(line.trim());
+            continue;
+        }
+        let (content, behind) = split(line);
+        if !above.is_empty() || !behind.is_empty() {
+            about.push((content, std::mem::take(&mut above), behind));
+        }
+    }
+    let mut out: Vec<String> = Vec::new();
+    for line in new.lines() {
+        let at = about.iter().position(|(content, ..)| *content == line.trim() && !out.is_empty());
+        let Some((_, above, behind)) = at.map(|at| about.remove(at)) else {
+            out.push(line.to_owned());
+            continue;
+        };
+        let own = &line[..line.len() - line.trim_start().len()];
+        out.extend(above.into_iter().map(|comment| format!("{own}{comment}")));
+        out.push(if behind.is_empty() { line.to_owned() } else { format!("{line}   {behind}") });
+    }
+    let lost = about.into_iter().flat_map(|(_, above, behind)| above.into_iter().chain(Some(behind).filter(|b| !b.is_empty())));
+    let lost: Vec<String> = lost.chain(above).map(|comment| format!("{indent}  {comment}")).collect();
+    out.splice(1..1, lost);
+    out.join("\n")
+}
+
 /// The text of a test file with these runs recorded, each at the place of its `recorded`.
 ///
 /// # Errors
@@ -67,12 +113,18 @@ pub fn bless(text: &str, runs: &[(Span, &Trace)]) -> Result<String, Span> {
         let end = if text[end..].starts_with(':') { end + 1 } else { end };
         let end = value_end(text, start, end, indent.len());
         let mut new = block(trace, &indent);
+        if text[start..end].contains('\n') {
+            new = with_comments(&new, &text[start..end], &indent);
+        }
         // A comment on the key's line is about the key.
         let first = text[start..].split('\n').next().unwrap_or("");
         let one_line = !text[start..end].contains('\n');
         let behind = if one_line { &first[end - start..] } else { first.get("recorded:".len()..).unwrap_or("") };
         let comment = if behind.trim_start().starts_with('#') { behind.trim_end() } else { "" };
         new.insert_str("recorded:".len(), comment);
+        if first.ends_with('\r') {
+            new = new.replace('\n', "\r\n");
+        }
         let end = if one_line && !comment.is_empty() { start + first.len() } else { end };
         edits.push((start, end, new));
     }
@@ -162,6 +214,23 @@ mod tests {
             after,
             "play: p\ntests:\n  - test: one\n    recorded:\n      outcome: succeeded\n      path: []\n      calls: []\n\n  # two\n  - recorded:\n      outcome: succeeded\n      path: []\n      calls: []\n    test: two\n    expect: {}\n"
         );
+    }
+
+    #[test]
+    fn comments_inside_a_record_stay() {
+        let before = "test: t\nrecorded:\n  # how it ends\n  outcome: failed\n  path:\n    # first\n    - a ok   # as ever\n    - 'b #1 ok' # not any more\n  calls: []\n# last\n";
+        let after = blessed(before, &trace(&["c ok", "a ok"], &[]));
+        assert_eq!(
+            after,
+            "test: t\nrecorded:\n  # how it ends\n  # not any more\n  outcome: succeeded\n  path:\n    - c ok\n    # first\n    - a ok   # as ever\n  calls: []\n# last\n"
+        );
+        assert_eq!(blessed(&after, &trace(&["c ok", "a ok"], &[])).matches('#').count(), after.matches('#').count());
+    }
+
+    #[test]
+    fn line_ends_stay_as_they_are() {
+        let after = blessed("test: t\r\nrecorded: {}\r\nplay: p\r\n", &trace(&["a ok"], &[]));
+        assert_eq!(after, "test: t\r\nrecorded:\r\n  outcome: succeeded\r\n  path:\r\n    - a ok\r\n  calls: []\r\nplay: p\r\n");
     }
 
     #[test]

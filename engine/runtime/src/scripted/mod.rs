@@ -9,4 +9,5 @@ pub use clock::Stuck;
 pub use result::plausible;
 pub use rule::Scripted;
 pub(crate) use rule::without_attempts;
+pub(crate) use world::MOST_MOVES;
 pub use world::ScriptedWorld;

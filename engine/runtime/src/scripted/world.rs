@@ -23,8 +23,8 @@ use crate::signals::Stop;
 const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
 /// After so long a call without any other limit times out, if the test says that it does.
 const TIMES_OUT: SignedDuration = SignedDuration::from_secs(10);
-/// So many calls, questions and sleeps are more than any playbook needs.
-const MOST_MOVES: u32 = 250_000;
+/// So many calls, questions and sleeps, or so many steps, are more than any playbook needs.
+pub(crate) const MOST_MOVES: u32 = 250_000;
 
 /// The scripted world. Run what walks in it with [`ScriptedWorld::run`]: time passes when everything waits.
 pub struct ScriptedWorld {
@@ -47,6 +47,7 @@ pub struct ScriptedWorld {
     stop: Stop,
     cleaning: AtomicBool,
     moves: AtomicU32,
+    steps: AtomicU32,
 }
 
 impl ScriptedWorld {
@@ -67,6 +68,7 @@ impl ScriptedWorld {
             stop: Stop::default(),
             cleaning: AtomicBool::new(false),
             moves: AtomicU32::new(0),
+            steps: AtomicU32::new(0),
         }
     }
 
@@ -121,7 +123,7 @@ impl ScriptedWorld {
 
     /// Whether it was ended because it came to no end by itself.
     pub fn exhausted(&self) -> bool {
-        self.moves.load(Ordering::Relaxed) >= MOST_MOVES
+        [&self.moves, &self.steps].into_iter().any(|n| n.load(Ordering::Relaxed) > MOST_MOVES)
     }
 
     /// The id of a step that was begun.
@@ -131,7 +133,11 @@ impl ScriptedWorld {
 
     /// Counts a call, a question or a sleep; one too many stops the run.
     fn moved(&self) {
-        if self.moves.fetch_add(1, Ordering::Relaxed) == MOST_MOVES {
+        self.count(&self.moves);
+    }
+
+    fn count(&self, moves: &AtomicU32) {
+        if moves.fetch_add(1, Ordering::Relaxed) == MOST_MOVES {
             self.stop.ask(StopReason::TimeLimit);
         }
     }
@@ -347,6 +353,8 @@ impl World for ScriptedWorld {
 
     fn emit(&self, event: Event) {
         if let Event::StepStarted { path, id, .. } = &event {
+            // A loop of steps that touch nothing must end too.
+            self.count(&self.steps);
             locked(&self.begun).insert(path.clone(), id.clone());
         }
         locked(&self.events).push(event);

@@ -21,7 +21,7 @@ use runbook_core::tested::{TestEnd, TestFailure, Tested, Trace};
 use runbook_core::value::Value;
 
 use crate::interp::{Inputs, RunResult, locked, run_then};
-use crate::scripted::ScriptedWorld;
+use crate::scripted::{MOST_MOVES, ScriptedWorld};
 
 pub use coverage::points;
 pub use suite::{Finished, Job, run_all};
@@ -164,14 +164,16 @@ fn walked_nowhere(result: &Result<RunResult, Vec<String>>) -> bool {
 }
 
 fn never_ends(test: &PlayTest, done: &Done, place: Option<Place>) -> TestFailure {
-    let last: Vec<String> = done.calls.iter().rev().take(3).rev().map(ToString::to_string).collect();
+    let calls = done.calls.iter().rev().take(3).rev().map(|call| format!("call of {call}"));
+    let step = done.steps.last().map(|step| format!("the last step that ended was `{}`", step.label));
+    let last: Vec<String> = step.into_iter().chain(trace::counted(calls)).collect();
     TestFailure {
         code: Code::NeverEnds,
         place,
         message: format!("{} comes to no end", test.playbook),
-        expected: Vec::new(),
-        seen: trace::counted(last.into_iter()),
-        help: Some("bound the retry, or let the last turn of a `sequence` be what is waited for".to_owned()),
+        expected: vec![format!("at most {MOST_MOVES} calls, questions and pauses, and as many steps")],
+        seen: last,
+        help: Some("bound the loop or the retry, or let the last turn of a `sequence` be what is waited for".to_owned()),
         paste: Vec::new(),
     }
 }
