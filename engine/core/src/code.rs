@@ -92,7 +92,7 @@ codes! {
     UnknownService = "E0406", "an unknown service", "The system's `services` does not have it.";
     Ambiguous = "E0407", "an ambiguous name", "Several systems have a playbook of this name. Write `system/name`.";
     UnknownNode = "E0408", "an unknown node", "No question and no leaf of the tree has this id.";
-    UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so a condition or a test that names it never holds.";
+    UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so the condition never holds.";
     TooDeep = "E0410", "playbooks that play each other too deep", "A playbook may play another, which may play a third, at most 16 deep: what lies deeper nobody can read.";
     // E05xx: expressions and templates
     ExpressionSyntax = "E0501", "an expression that cannot be read", "The text is not an expression of the language. `=` is not a comparison: write `==`.";
@@ -105,7 +105,7 @@ codes! {
     MissingParam = "E0602", "a parameter without a value", "The parameter is required and has no value. Give it with `--param NAME=VALUE`.";
     BadParam = "E0603", "a parameter's value is wrong", "The value is not of the parameter's type or breaks its rules.";
     UnknownProfile = "E0604", "an unknown profile", "The system file has no profile of this name.";
-    UnknownAnswer = "E0605", "an answer that no question asks for", "No question of a tree, and no `ask`, `manual` or `confirm`, has this id.";
+    UnknownAnswer = "E0605", "an answer that no question asks for", "No `ask`, `manual` or `confirm` has this id.";
     BadAnswer = "E0606", "an answer that does not fit its question", "The question takes another kind of answer, or one of certain words. `runbook answers NAME` writes down every question of a playbook with what it takes.";
     // E07xx: tests of playbooks
     NotInResult = "E0701", "a field that the module never returns", "A test scripts what a module would return, or expects of it. This module's result has no such field, or the field never has a value of this kind. `runbook modules NAME` shows what it returns.";
