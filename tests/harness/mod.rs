@@ -1,11 +1,13 @@
 //! What the tests share.
 
+mod hostile;
 mod page;
 mod screen;
 mod session;
 mod walker;
 mod workspace;
 
+pub(crate) use hostile::{HOSTILE, Hostile};
 pub(crate) use page::{Page, Part, agrees};
 pub(crate) use session::{Session, Shown};
 

@@ -44,7 +44,7 @@ codes! {
     NotReadable = "E0001", "a file cannot be read", "The file is missing, is not a regular file, or may not be read by this user. Check the path and the permissions.";
     NotUtf8 = "E0002", "the file is not UTF-8", "Playbooks are UTF-8 text. Save the file as UTF-8; the message names the first byte that is not.";
     ControlCharacter = "E0003", "a control or direction character", "Control characters and text-direction characters hide what a file says. Remove it, or write it as an escape such as \"\\e\" in a double-quoted string.";
-    TooLarge = "E0004", "the file is too large", "A playbook may be at most 10 MiB, nested at most 64 deep. Split it, or keep the data in a file of its own.";
+    TooLarge = "E0004", "the file is too large", "A playbook may be at most 10 MiB, nested at most 64 deep, with at most 300000 values, 100000 comments, 10000 anchors and 200000 parts of expressions. Split it, or keep the data in a file of its own.";
     TooManyMistakes = "E0005", "more mistakes than are listed", "Of each file the first thousand mistakes are listed, and the rest is counted. Mend those that are listed and check again.";
     // E01xx: YAML
     YamlSyntax = "E0101", "the YAML cannot be read", "The text is not YAML. The message says what was expected where; a missing quote, a tab, or a wrong indent is the usual cause.";
@@ -92,7 +92,7 @@ codes! {
     UnknownService = "E0406", "an unknown service", "The system's `services` does not have it.";
     Ambiguous = "E0407", "an ambiguous name", "Several systems have a playbook of this name. Write `system/name`.";
     UnknownNode = "E0408", "an unknown node", "No question and no leaf of the tree has this id.";
-    UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so the condition never holds.";
+    UnknownFinding = "E0409", "an unknown finding", "No leaf of the tree has this finding, so a condition or a test that names it never holds.";
     TooDeep = "E0410", "playbooks that play each other too deep", "A playbook may play another, which may play a third, at most 16 deep: what lies deeper nobody can read.";
     // E05xx: expressions and templates
     ExpressionSyntax = "E0501", "an expression that cannot be read", "The text is not an expression of the language. `=` is not a comparison: write `==`.";
@@ -105,7 +105,7 @@ codes! {
     MissingParam = "E0602", "a parameter without a value", "The parameter is required and has no value. Give it with `--param NAME=VALUE`.";
     BadParam = "E0603", "a parameter's value is wrong", "The value is not of the parameter's type or breaks its rules.";
     UnknownProfile = "E0604", "an unknown profile", "The system file has no profile of this name.";
-    UnknownAnswer = "E0605", "an answer that no question asks for", "No `ask`, `manual` or `confirm` has this id.";
+    UnknownAnswer = "E0605", "an answer that no question asks for", "No question of a tree, and no `ask`, `manual` or `confirm`, has this id.";
     BadAnswer = "E0606", "an answer that does not fit its question", "The question takes another kind of answer, or one of certain words. `runbook answers NAME` writes down every question of a playbook with what it takes.";
     // E07xx: tests of playbooks
     NotInResult = "E0701", "a field that the module never returns", "A test scripts what a module would return, or expects of it. This module's result has no such field, or the field never has a value of this kind. `runbook modules NAME` shows what it returns.";

@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// Of so many names at the most the nearest is looked for.
-const MOST: usize = 2_000;
+const MOST: usize = 500;
 
 /// The name nearest to `typed`, if one is near enough to be what was meant.
 ///

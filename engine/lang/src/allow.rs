@@ -8,6 +8,9 @@ use runbook_core::span::{SourceId, SourceMap, Span};
 
 use crate::loader::{is_system, is_test};
 
+/// How many comments that silence nothing are told at most.
+const MOST: usize = 100;
+
 /// A comment that silences warnings of its line and the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
@@ -54,6 +57,12 @@ impl Allow {
     }
 }
 
+/// The codes that the first comment of a line allows.
+fn allowed(line: &str) -> Vec<Code> {
+    let Some(at) = line.find("# runbook:") else { return Vec::new() };
+    Allow::read(&line[at + 1..], Span::default()).map_or_else(Vec::new, |allow| allow.codes)
+}
+
 /// A letter and digits.
 fn like_a_code(word: &str) -> bool {
     let digits = word.trim_end_matches(':').strip_prefix(|c: char| c.is_ascii_alphabetic());
@@ -69,26 +78,18 @@ pub(crate) fn silence(diagnostics: Vec<Diagnostic>, sources: &SourceMap, allows:
     let mut needed: HashSet<(SourceId, u32, Code)> = HashSet::new();
     let broken: HashSet<SourceId> =
         diagnostics.iter().filter(|d| d.severity == Severity::Error).filter_map(|d| d.span).map(|s| s.source).collect();
-    // What each line allows, worked out once for each text: the first comment of a line counts.
-    let mut allowed: HashMap<SourceId, HashMap<u32, Vec<Code>>> = HashMap::new();
+    // A line may be as long as the file, so it is looked through once.
+    let mut lines: HashMap<(SourceId, u32), Vec<Code>> = HashMap::new();
     let mut silenced = |d: &Diagnostic| {
         let Some(span) = d.span else { return false };
         let Some(source) = sources.get(span.source) else { return false };
-        let lines = allowed.entry(span.source).or_insert_with(|| {
-            let mut lines = HashMap::new();
-            for (at, _) in source.text.match_indices("# runbook:") {
-                let line = source.line_of(at as u32);
-                lines.entry(line).or_insert_with(|| {
-                    let rest = source.text[at + 1..].lines().next().unwrap_or("");
-                    Allow::read(rest, span).map_or_else(Vec::new, |allow| allow.codes)
-                });
-            }
-            lines
-        });
         let at = source.line_of(span.start);
         let by: Vec<u32> = [at, at.saturating_sub(1)]
             .into_iter()
-            .filter(|l| lines.get(l).is_some_and(|codes| codes.contains(&d.code)))
+            .filter(|line| {
+                let codes = lines.entry((span.source, *line)).or_insert_with(|| allowed(source.line(*line)));
+                codes.contains(&d.code)
+            })
             .collect();
         needed.extend(by.iter().map(|line| (span.source, *line, d.code)));
         !by.is_empty()
@@ -96,6 +97,9 @@ pub(crate) fn silence(diagnostics: Vec<Diagnostic>, sources: &SourceMap, allows:
     let mut left: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error || !silenced(d)).collect();
     let before = left.len();
     for allow in allows.iter().filter(|a| a.complaint().is_none() && !broken.contains(&a.span.source)) {
+        if left.len() >= before + MOST {
+            break;
+        }
         let Some(source) = sources.get(allow.span.source).filter(|s| !is_system(&s.name) && !is_test(&s.name)) else { continue };
         let line = source.line_of(allow.span.start);
         for code in allow.codes.iter().filter(|c| !needed.contains(&(allow.span.source, line, **c))) {

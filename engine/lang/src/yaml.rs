@@ -25,7 +25,9 @@ const MAX_NODES: usize = 300_000;
 /// The most comments of a file that silence something.
 const MAX_ALLOWS: usize = 10_000;
 /// The most comments of a file.
-const MAX_COMMENTS: usize = 500_000;
+const MAX_COMMENTS: usize = 100_000;
+/// The most anchors of a file.
+const MAX_ANCHORS: usize = 10_000;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -282,6 +284,9 @@ impl Builder<'_> {
         let flow = style == StructureStyle::Flow;
         self.last_end = self.last_end.max(end);
         if anchor != 0 {
+            if self.anchors.len() >= MAX_ANCHORS {
+                return self.fatal(too_many_anchors(self.span(start, end)));
+            }
             self.anchors.insert(anchor, Anchored::Open);
         }
         if self.stack.len() >= MAX_DEPTH {
@@ -463,6 +468,11 @@ impl Builder<'_> {
 fn too_many_comments(span: Span) -> Diagnostic {
     Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_COMMENTS} comments"))
         .help("keep the text in a file of its own")
+}
+
+fn too_many_anchors(span: Span) -> Diagnostic {
+    Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_ANCHORS} anchors"))
+        .help("write the values out, or name them under `vars`")
 }
 
 /// Whether a flow map is written like a template.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::ops::text;
 use super::template::reveal_inside;
 use super::{MAX_TEXT, Scope, functions, shell_quote};
+use crate::forms::MAX_PATTERN_TEXT;
 use crate::json_path::JsonPath;
 use crate::value::{Map, Value, compare, equal, from_json, parse_duration, parse_size, parse_time};
 
@@ -20,6 +21,9 @@ const STRUCTURAL: &[&str] =
 
 /// Compiles a regular expression with a size limit, since patterns may come from a playbook's author only but sizes add up.
 pub(crate) fn regex(pattern: &str) -> Result<regex::Regex> {
+    if pattern.len() > MAX_PATTERN_TEXT {
+        return Err(format!("a regular expression of {} bytes is not read: at most {MAX_PATTERN_TEXT} are", pattern.len()));
+    }
     regex::RegexBuilder::new(pattern)
         .size_limit(1 << 20)
         .build()

@@ -9,6 +9,9 @@ use super::{EvalError, MAX_TEXT, Scope, shell_quote};
 use crate::span::{SourceId, Span, TextMap};
 use crate::value::Value;
 
+/// The most values of one template.
+const MAX_VALUES: usize = 5_000;
+
 /// A piece of a template.
 #[derive(Clone, Debug)]
 pub enum Part {
@@ -38,9 +41,18 @@ impl Template {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut i = 0;
+        let mut values = 0;
         while i < text.len() {
             let rest = &text[i..];
             if rest.starts_with("{{") {
+                values += 1;
+                if values > MAX_VALUES {
+                    return Err(SyntaxError {
+                        message: format!("the template has more than {MAX_VALUES} values"),
+                        range: i as u32..i as u32 + 2,
+                        help: Some("repeat a step with `for_each`, or keep the text in a file of its own".into()),
+                    });
+                }
                 let end = find_end(text, i + 2).ok_or_else(|| SyntaxError {
                     message: "`{{` is never closed".into(),
                     range: i as u32..i as u32 + 2,

@@ -186,10 +186,7 @@ impl<'a> Visit<'_, 'a, '_> {
             return (!words.is_empty()).then_some(words);
         }
         match node.dotted()?.as_slice() {
-            ["params", name] => {
-                let params = self.checker.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
-                params.iter().find(|p| p.name.value == *name).and_then(choices)
-            }
+            ["params", name] => self.checker.scope.param(name).and_then(|(_, param)| choices(param)),
             ["steps", id, "outcome"] if self.checker.scope.ids.contains_key(id) => {
                 Some(OUTCOMES.iter().map(|o| (*o).to_owned()).collect())
             }

@@ -27,6 +27,11 @@ impl Wrong {
         Wrong { code, missing, also: None }
     }
 
+    /// What nobody reads: as many mistakes of the file are listed as are.
+    fn untold() -> Wrong {
+        Wrong::undefined(String::new(), "")
+    }
+
     pub(super) fn undefined(message: String, help: impl Into<String>) -> Wrong {
         Wrong::new(Code::UndefinedName, Missing { message, help: help.into() })
     }
@@ -68,6 +73,9 @@ impl<'a> Checker<'a, '_> {
 
     /// What to say about a name that is not in scope.
     fn undefined(&self, name: &str, own: Option<&Own<'a>>) -> Wrong {
+        if self.out.is_full() {
+            return Wrong::untold();
+        }
         let message = format!("`{name}` is not defined here");
         let own_names = own.map(|own| self.own_names(own)).unwrap_or_default();
         let mut names: Vec<&str> = own_names.clone();
@@ -104,7 +112,7 @@ impl<'a> Checker<'a, '_> {
             return Wrong::undefined(message, format!("did you mean `{near}`?"));
         }
         let params = self.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
-        if self.scope.playbook.is_some() && params.iter().any(|p| p.name.value == name) {
+        if self.scope.param(name).is_some() {
             return Wrong::undefined(message, format!("it is a parameter: write `params.{name}`"));
         }
         if self.scope.ids.contains_key(name) {
@@ -240,14 +248,15 @@ impl<'a> Checker<'a, '_> {
     fn param(&self, name: &str) -> Found<'a> {
         let params = self.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
         let visible = self.scope.params.unwrap_or(params.len());
-        match params.iter().position(|p| p.name.value == name) {
-            Some(at) if at < visible => Ok(Kind::of_param(params[at].ty).map_or(Ty::Any, Ty::Kind)),
-            Some(at) => {
+        match self.scope.param(name) {
+            Some((at, param)) if at < visible => Ok(Kind::of_param(param.ty).map_or(Ty::Any, Ty::Kind)),
+            Some((_, param)) => {
                 let mut wrong = Wrong::undefined(format!("`params.{name}` comes later"), "a parameter may use those before it");
-                wrong.also = Some((params[at].name.span, "declared here".to_owned()));
+                wrong.also = Some((param.name.span, "declared here".to_owned()));
                 Err(wrong)
             }
             None if self.lost.names.contains(name) => Ok(Ty::Any),
+            None if self.out.is_full() => Err(Wrong::untold()),
             None => {
                 let names = params.iter().map(|p| p.name.value.as_str());
                 let mut missing = Missing::among(format!("there is no parameter `{name}`"), name, names);
@@ -260,11 +269,14 @@ impl<'a> Checker<'a, '_> {
     }
 
     fn env(&self, name: &str) -> Found<'a> {
-        let declared = self.scope.playbook.map(|p| p.env.as_slice()).unwrap_or_default();
-        let names: Vec<&str> = declared.iter().chain(&self.scope.system.env).map(|e| e.name.value.as_str()).collect();
-        if names.contains(&name) || self.lost.system {
+        if self.scope.env.contains_key(name) || self.lost.system {
             return Ok(Ty::Kind(Kind::Str));
         }
+        if self.out.is_full() {
+            return Err(Wrong::untold());
+        }
+        let declared = self.scope.playbook.map(|p| p.env.as_slice()).unwrap_or_default();
+        let names = declared.iter().chain(&self.scope.system.env).map(|e| e.name.value.as_str());
         let help = match nearest(name, names) {
             Some(near) => format!("did you mean `env.{near}`?"),
             None => format!("declare it: `env: [{name}]`"),
@@ -282,9 +294,10 @@ impl<'a> Checker<'a, '_> {
                 });
             }
             _ if self.lost.names.contains(id) => return Ok(Ty::Any),
+            _ if self.out.is_full() => return Err(Wrong::untold()),
             (Reach::Unknown, _) | (_, None) => {
                 let names = self.scope.ids.keys().copied();
-                let mut missing = Missing::among(format!("there is no step `{id}`"), id, sorted(names));
+                let mut missing = Missing::among(format!("there is no step `{id}`"), id, names);
                 if self.scope.ids.is_empty() {
                     missing.help = format!("give the step an id: `id: {id}`");
                 }
@@ -370,6 +383,7 @@ impl<'a> Checker<'a, '_> {
     pub(crate) fn service(&self, id: &str) -> Result<&'a Service, Wrong> {
         match self.scope.system.services.get(id) {
             Some(service) => Ok(service),
+            None if self.out.is_full() => Err(Wrong::untold()),
             None => {
                 let names = self.scope.system.services.keys().map(String::as_str);
                 let mut missing = Missing::among(format!("the system has no service `{id}`"), id, names);
@@ -450,10 +464,4 @@ pub(super) fn reserved_kind(name: &str) -> Option<Option<Kind>> {
         "answer" | "items" => None,
         _ => return None,
     })
-}
-
-fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use runbook_core::expr::Expr;
-use runbook_core::model::{Body, Contents, Playbook, Step, System, TreeNode};
+use runbook_core::model::{Body, Contents, Param, Playbook, Step, System, TreeNode};
 use runbook_core::span::Span;
 
 use super::maybe::{self, Cond};
@@ -82,8 +82,8 @@ pub(crate) struct Scope<'a> {
     conditional: bool,
     /// Where each variable is first set by a step.
     sets: HashMap<&'a str, Span>,
-    /// Every step with an id.
-    pub(crate) ids: HashMap<&'a str, Known<'a>>,
+    /// Every step and node with an id, in the order of the file.
+    pub(crate) ids: IndexMap<&'a str, Known<'a>>,
     /// The loop that a step with an id lies in, the outermost one.
     loops: HashMap<&'a str, &'a Step>,
     /// The ids of steps that have run.
@@ -92,6 +92,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) parallels: Vec<Parallel<'a>>,
     /// The steps around the place, the innermost last.
     pub(crate) inside: Vec<&'a Step>,
+    /// The declared environment variables, and whether each may be shown.
+    pub(crate) env: HashMap<&'a str, bool>,
+    /// The places of the parameters by their names.
+    param_at: HashMap<&'a str, usize>,
     /// Whether `params` is in scope, and up to which one; `None` means all.
     pub(crate) params: Option<usize>,
     /// The findings of the tree; none if the playbook is no tree.
@@ -122,7 +126,7 @@ pub(crate) enum Reach {
 impl<'a> Scope<'a> {
     /// The scope of a playbook before anything has run.
     pub(crate) fn new(playbook: Option<&'a Playbook>, system: &'a System, lists: &[&'a [Step]]) -> Self {
-        let (mut ids, mut sets) = (HashMap::new(), HashMap::new());
+        let (mut ids, mut sets) = (IndexMap::new(), HashMap::new());
         for list in lists {
             walk::each_step(list, &mut |step| {
                 if let Some(id) = &step.id {
@@ -154,7 +158,15 @@ impl<'a> Scope<'a> {
                 }
             }
         }
+        let mut env = HashMap::new();
+        for one in playbook.map(|p| p.env.as_slice()).unwrap_or_default().iter().chain(&system.env) {
+            env.entry(one.name.value.as_str()).or_insert(one.plain);
+        }
+        let params = playbook.map(|p| p.params.as_slice()).unwrap_or_default();
+        let param_at = params.iter().enumerate().map(|(i, p)| (p.name.value.as_str(), i)).collect();
         Scope {
+            env,
+            param_at,
             loops,
             playbook,
             system,
@@ -172,6 +184,12 @@ impl<'a> Scope<'a> {
             asking: Vec::new(),
             other_branches: HashSet::new(),
         }
+    }
+
+    /// A parameter of the playbook, and which one it is.
+    pub(crate) fn param(&self, name: &str) -> Option<(usize, &'a Param)> {
+        let at = *self.param_at.get(name)?;
+        Some((at, self.playbook?.params.get(at)?))
     }
 
     /// Brings a name into scope.

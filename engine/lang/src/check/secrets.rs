@@ -51,14 +51,8 @@ impl<'a> Checker<'a, '_> {
 
     fn member_carries(&self, node: &ExprNode, inner: &ExprNode, name: &str) -> Option<Range<u32>> {
         let secret = match inner.dotted().as_deref() {
-            Some(["params"]) => {
-                let params = self.scope.playbook.map(|p| p.params.as_slice()).unwrap_or_default();
-                params.iter().any(|p| p.name.value == name && p.ty == ParamType::Secret)
-            }
-            Some(["env"]) => {
-                let declared = self.scope.playbook.map(|p| p.env.as_slice()).unwrap_or_default();
-                declared.iter().chain(&self.scope.system.env).find(|e| e.name.value == name).is_some_and(|e| !e.plain)
-            }
+            Some(["params"]) => self.scope.param(name).is_some_and(|(_, param)| param.ty == ParamType::Secret),
+            Some(["env"]) => self.scope.env.get(name).is_some_and(|plain| !plain),
             Some(["steps", id]) => match self.scope.ids.get(id).map(|k| k.what) {
                 Some(What::Step(step)) => {
                     let asked = matches!(&step.body, Body::Ask(ask) if ask.ty == ParamType::Secret);

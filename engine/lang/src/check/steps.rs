@@ -226,6 +226,10 @@ impl<'a> Checker<'a, '_> {
         if self.lost.names.contains(id) {
             return;
         }
+        if self.out.is_full() {
+            self.out.push(Diagnostic::error(Code::UnknownStep, span, ""));
+            return;
+        }
         let mut names: Vec<&str> = siblings.keys().copied().collect();
         names.sort_unstable();
         let elsewhere = self.scope.ids.get(id).map(|k| k.span);

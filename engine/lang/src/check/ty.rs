@@ -141,7 +141,8 @@ pub(crate) struct Missing {
 impl Missing {
     /// A name that is not among those that are there.
     pub(crate) fn among<'n>(message: String, name: &str, names: impl IntoIterator<Item = &'n str>) -> Missing {
-        let names: Vec<&str> = names.into_iter().collect();
+        // More are not looked through for what is near, and nobody would read them.
+        let names: Vec<&str> = names.into_iter().take(500).collect();
         let help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => "there are none".to_owned(),

@@ -123,6 +123,11 @@ impl Reader<'_> {
         table: &Table,
         at: Option<Where>,
     ) -> Option<&'static str> {
+        // As many mistakes of the file are listed as are: this one is only counted.
+        if self.out.is_full() {
+            self.out.push(Diagnostic::error(Code::UnknownKey, key.span, ""));
+            return None;
+        }
         let unknown = |help: String| {
             Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{}` in {}", key.value, table.name)).help(help)
         };

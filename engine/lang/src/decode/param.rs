@@ -1,12 +1,14 @@
 //! Typed inputs and environment variables.
 
+use std::collections::HashMap;
+
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::forms;
 use runbook_core::inputs;
 use runbook_core::model::{ArgKind, EnvName, Param, ParamType};
 use runbook_core::node::{Node, NodeKind, ScalarValue};
-use runbook_core::span::Spanned;
+use runbook_core::span::{Span, Spanned};
 use runbook_core::value::Value;
 
 use super::Reader;
@@ -203,16 +205,18 @@ impl Reader<'_> {
     /// `env`: a list of names, some as `NAME: plain`, or a map of them.
     pub(crate) fn env(&mut self, node: Option<&Node>) -> Vec<EnvName> {
         let Some(node) = node else { return Vec::new() };
-        let mut out: Vec<EnvName> = Vec::new();
+        let (mut out, mut seen) = (Vec::new(), HashMap::new());
         match &node.kind {
-            NodeKind::Map(entries) => entries.iter().for_each(|(k, v)| self.env_entry(k, Some(v), &mut out)),
+            NodeKind::Map(entries) => entries.iter().for_each(|(k, v)| out.extend(self.env_entry(k, Some(v), &mut seen))),
             NodeKind::List(items) => {
                 for item in items {
                     match &item.kind {
-                        NodeKind::Map(entries) => entries.iter().for_each(|(k, v)| self.env_entry(k, Some(v), &mut out)),
+                        NodeKind::Map(entries) => {
+                            entries.iter().for_each(|(k, v)| out.extend(self.env_entry(k, Some(v), &mut seen)))
+                        }
                         _ => {
                             if let Some(name) = self.text(item, "env") {
-                                self.env_entry(&name, None, &mut out);
+                                out.extend(self.env_entry(&name, None, &mut seen));
                             }
                         }
                     }
@@ -223,25 +227,25 @@ impl Reader<'_> {
         out
     }
 
-    fn env_entry(&mut self, name: &Spanned<String>, value: Option<&Node>, out: &mut Vec<EnvName>) {
+    fn env_entry(&mut self, name: &Spanned<String>, value: Option<&Node>, seen: &mut HashMap<String, Span>) -> Option<EnvName> {
         if let Some((before, after)) = name.value.split_once('=') {
             self.out.push(
                 Diagnostic::error(Code::BadName, name.span, format!("`{}` gives a variable a value", name.value)).help(format!(
                     "`env` names the variables that are read: write `{before}`; a value of your own (`{after}`) belongs to `vars`"
                 )),
             );
-            return;
+            return None;
         }
         if !self.name(name, Naming::Env) {
-            return;
+            return None;
         }
-        if let Some(first) = out.iter().find(|e| e.name.value == name.value) {
+        if let Some(first) = seen.get(&name.value) {
             self.out.push(
                 Diagnostic::error(Code::DuplicateKey, name.span, format!("the variable `{}` is listed twice", name.value))
-                    .also(first.name.span, "first listed here")
+                    .also(*first, "first listed here")
                     .help("list it once"),
             );
-            return;
+            return None;
         }
         let plain = match value {
             Some(node) if !node.is_null() => {
@@ -257,12 +261,13 @@ impl Reader<'_> {
                         )
                         .help("`env` names the variables that are read; a value of your own belongs to `vars`"),
                     );
-                    return;
+                    return None;
                 }
                 self.word(node, &name.value, &[("plain", true), ("secret", false)]).unwrap_or_default()
             }
             _ => false,
         };
-        out.push(EnvName { name: name.clone(), plain });
+        seen.insert(name.value.clone(), name.span);
+        Some(EnvName { name: name.clone(), plain })
     }
 }

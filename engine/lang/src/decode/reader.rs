@@ -28,12 +28,23 @@ pub(crate) struct Reader<'a> {
     pub(crate) lost: HashSet<String>,
     /// Places of secrets that are written in the file: they are not echoed.
     pub(crate) hidden: Vec<Span>,
+    /// How many parts the expressions that were read have together.
+    parts: usize,
+    /// How many steps were read.
+    steps: usize,
 }
+
+/// The most steps of a file: one takes some three kilobytes.
+const MAX_STEPS: usize = 20_000;
+
+/// The most parts (names, values, operators) that the expressions of a file may have together: a part takes some 130 bytes.
+const MAX_PARTS: usize = 200_000;
 
 impl<'a> Reader<'a> {
     /// A reader that has not read anything.
     pub(crate) fn new(registry: &'a Registry, out: &'a mut Diagnostics) -> Self {
-        Reader { registry, out, lost: HashSet::new(), hidden: Vec::new() }
+        forms::begin_file();
+        Reader { registry, out, lost: HashSet::new(), hidden: Vec::new(), parts: 0, steps: 0 }
     }
 
     /// Remembers the names that a part of a tree declares, because that part is left out.
@@ -58,6 +69,13 @@ impl<'a> Reader<'a> {
             NodeKind::Scalar(_) => {}
         }
     }
+}
+
+/// How many nodes an expression has, and itself.
+fn parts(expr: &Expr) -> usize {
+    let mut parts = 1;
+    expr.walk(&mut |_| parts += 1);
+    parts
 }
 
 /// Whether text holds something for the template parser.
@@ -290,9 +308,15 @@ impl Reader<'_> {
         if !has_template(&scalar.text) {
             return Some(Template::literal(&scalar.text, node.span));
         }
+        if self.parts > MAX_PARTS {
+            return None;
+        }
         let map = Arc::new(scalar.map.clone());
         match Template::parse(&scalar.text, node.span, node.span.source, &map) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                let parts: usize = template.exprs().map(parts).sum();
+                self.has_room(parts, node.span).then_some(template)
+            }
             Err(error) => {
                 let from = scalar.text.get(error.range.start as usize..).unwrap_or("");
                 let code = if ["{{", "{%", "{#"].iter().any(|b| from.starts_with(b)) {
@@ -304,6 +328,34 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Whether the file may have one step more; told once if not.
+    pub(crate) fn has_room_for_a_step(&mut self, span: Span) -> bool {
+        self.steps += 1;
+        if self.steps == MAX_STEPS + 1 {
+            self.out.push(
+                Diagnostic::error(Code::TooLarge, span, format!("the file holds more than {MAX_STEPS} steps"))
+                    .help("split it, or repeat a step with `for_each`; nothing after this is looked at"),
+            );
+        }
+        self.steps <= MAX_STEPS
+    }
+
+    /// Whether the file's expressions may have so many parts more; told once if not.
+    fn has_room(&mut self, parts: usize, span: Span) -> bool {
+        if self.parts > MAX_PARTS {
+            return false;
+        }
+        self.parts += parts;
+        if self.parts > MAX_PARTS {
+            let message = format!("the expressions of this file have more than {MAX_PARTS} parts together");
+            self.out.push(
+                Diagnostic::error(Code::TooLarge, span, message)
+                    .help("split the file, or repeat a step with `for_each`; nothing after this is looked at"),
+            );
+        }
+        self.parts <= MAX_PARTS
     }
 
     fn syntax(&mut self, node: &Node, map: &TextMap, code: Code, error: SyntaxError) {
@@ -338,8 +390,11 @@ impl Reader<'_> {
             );
             return None;
         }
+        if self.parts > MAX_PARTS {
+            return None;
+        }
         match Expr::parse(&scalar.text, node.span.source, 0, Arc::new(scalar.map.clone())) {
-            Ok(expr) => Some(expr),
+            Ok(expr) => self.has_room(parts(&expr), node.span).then_some(expr),
             Err(error) => {
                 self.syntax(node, &scalar.map, Code::ExpressionSyntax, error);
                 None

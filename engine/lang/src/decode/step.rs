@@ -95,6 +95,9 @@ impl Reader<'_> {
     }
 
     fn whole_step(&mut self, node: &Node, ground: Ground) -> Option<Step> {
+        if !self.has_room_for_a_step(head(node)) {
+            return None;
+        }
         if node.as_map().is_none() {
             let help = match node.as_str() {
                 Some(text) if self.registry.get(text).is_some() => format!("write `- {text}: {{}}`"),
@@ -175,6 +178,10 @@ impl Reader<'_> {
 
     /// Reports a key of a step that is neither a body nor common, and gives the one that is meant.
     fn unknown_step_key(&mut self, key: &Spanned<String>, value: &Node, entry: Option<&Entry>, no_body: bool) -> Option<String> {
+        if self.out.is_full() {
+            self.out.push(Diagnostic::error(Code::UnknownKey, key.span, ""));
+            return None;
+        }
         let name = key.value.as_str();
         let unknown =
             |help: String| Diagnostic::error(Code::UnknownKey, key.span, format!("unknown key `{name}` in a step")).help(help);

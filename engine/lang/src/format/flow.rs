@@ -32,6 +32,7 @@ impl Writer<'_> {
             Kind::Lines(style, decoded) => out.push_str(&scalar::one_line(decoded, *style)?),
             Kind::Block(..) | Kind::List(Style::Block(_), _) | Kind::Map(Style::Block(_), _) => return None,
             Kind::List(..) | Kind::Map(..) if self.holds_comment(node) => return None,
+            Kind::List(..) | Kind::Map(..) if self.is_far_too_long(node, room) => return None,
             Kind::List(_, items) => {
                 out.push('[');
                 for (i, item) in items.iter().enumerate() {
@@ -66,6 +67,13 @@ impl Writer<'_> {
             }
         }
         Some(out)
+    }
+
+    /// Whether a list or map is so long that trying to write it would be in vain: what is written shrinks by its white space, and a little
+    /// by escapes. Without this, each of many nested ones would be tried in turn.
+    fn is_far_too_long(&self, node: &Node, room: usize) -> bool {
+        let most = room.saturating_mul(2).saturating_add(16);
+        self.text[node.start..node.end].chars().filter(|c| !c.is_whitespace()).take(most.saturating_add(1)).count() > most
     }
 
     fn add(&self, out: &mut String, node: &Node, room: usize) -> Option<()> {

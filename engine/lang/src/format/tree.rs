@@ -264,7 +264,9 @@ impl Reader<'_> {
             Kind::Map(_, entries) => entries.first().map(|e| e.lead),
             _ => None,
         };
-        let column = first.map_or(0, |first| self.column(first));
+        // A line in brackets may be as long as the file, so it is counted only where the column matters.
+        let block = matches!(node.kind, Kind::List(Style::Block(_), _) | Kind::Map(Style::Block(_), _));
+        let column = first.filter(|_| block).map_or(0, |first| self.column(first));
         match &mut node.kind {
             Kind::List(Style::Block(at), _) | Kind::Map(Style::Block(at), _) => {
                 *at = column;
