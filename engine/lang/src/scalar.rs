@@ -108,6 +108,37 @@ pub(crate) fn other_reading(text: &str) -> Option<&'static str> {
     date.then_some("a date")
 }
 
+/// Whether a character may stand in a file as it is. The others hide what a line says, or are refused by the reader.
+pub(crate) fn shown(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{A0}' | '\u{61C}' | '\u{2000}'..='\u{200F}' | '\u{2028}'..='\u{202F}' | '\u{205F}'..='\u{206F}'
+            | '\u{3000}' | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFF}')
+}
+
+/// A text in double quotes on one line.
+pub(crate) fn double_quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\0' => out.push_str("\\0"),
+            '\u{1B}' => out.push_str("\\e"),
+            c if shown(c) => out.push(c),
+            c if (c as u32) < 0x100 => out.push_str(&format!("\\x{:02X}", c as u32)),
+            c if (c as u32) < 0x1_0000 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c => out.push_str(&format!("\\U{:08X}", c as u32)),
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Arg, ArgKind, Link, Step};
-use crate::expr::{Expr, Template};
+use crate::expr::{Expr, ExprKind, ExprNode, Template};
 use crate::span::{Span, Spanned};
 
 /// A triage tree.
@@ -456,6 +456,27 @@ impl<'a> TriageGraph<'a> {
             out.push(on);
         }
         out
+    }
+
+    /// What comes after a finding: from `next` on, the first node that is not passed over because something was found.
+    pub fn after_finding(&self, mut next: Option<usize>) -> Option<usize> {
+        while let Some(at) = next {
+            let GraphNode { node, next: after, .. } = self.nodes.get(at)?;
+            if !node.when.as_ref().is_some_and(|when| wants_no_findings(&when.root)) {
+                break;
+            }
+            next = *after;
+        }
+        next
+    }
+}
+
+/// Whether a condition does not hold once something was found: `not findings`, alone or with others.
+fn wants_no_findings(node: &ExprNode) -> bool {
+    match &node.kind {
+        ExprKind::Not(inner) => matches!(&inner.kind, ExprKind::Var(name) if name == "findings"),
+        ExprKind::And(a, b) => wants_no_findings(a) || wants_no_findings(b),
+        _ => false,
     }
 }
 

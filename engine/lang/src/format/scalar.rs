@@ -32,38 +32,8 @@ pub(super) fn one_line(decoded: &str, style: ScalarStyle) -> Option<String> {
     match style {
         ScalarStyle::Plain => (!decoded.contains('\n')).then(|| decoded.to_owned()),
         ScalarStyle::SingleQuoted => (!decoded.contains('\n')).then(|| format!("'{}'", decoded.replace('\'', "''"))),
-        _ => Some(double(decoded)),
+        _ => Some(crate::scalar::double_quoted(decoded)),
     }
-}
-
-/// A text in double quotes.
-fn double(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\0' => out.push_str("\\0"),
-            '\u{1B}' => out.push_str("\\e"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02X}", c as u32)),
-            '\u{FEFF}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{61C}' => {
-                out.push_str(&format!("\\u{:04X}", c as u32));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// A block scalar without its indent.

@@ -7,14 +7,6 @@ use crate::scalar::{self, Plain};
 /// The widest line that is written where there is a choice.
 pub(super) const WIDTH: usize = 100;
 
-/// Whether a character may stand in a file as it is. The others hide what a line says, or are refused by the reader.
-fn shown(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c,
-            '\u{A0}' | '\u{61C}' | '\u{2000}'..='\u{200F}' | '\u{2028}'..='\u{202F}' | '\u{205F}'..='\u{206F}'
-            | '\u{3000}' | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFF}')
-}
-
 /// Whether a text may stand without quotes on one line. `flow`: between the brackets of a list or map.
 fn bare(text: &str, flow: bool, numbers: bool) -> bool {
     let first = text.chars().next().unwrap_or(' ');
@@ -35,7 +27,7 @@ fn bare(text: &str, flow: bool, numbers: bool) -> bool {
         && scalar::other_reading(text).is_none()
         && !text.ends_with(' ')
         && !text.contains("{{")
-        && text.chars().all(|c| shown(c) && !matches!(c, ':' | '#' | '?') && !(flow && ",[]{}\"'`&*!|>%@\\".contains(c)))
+        && text.chars().all(|c| scalar::shown(c) && !matches!(c, ':' | '#' | '?') && !(flow && ",[]{}\"'`&*!|>%@\\".contains(c)))
 }
 
 /// A text on one line after its key: bare if it can be, else in quotes.
@@ -55,24 +47,10 @@ pub(super) fn word(text: &str) -> String {
 
 /// A text in quotes: double ones unless single ones spare the backslashes.
 fn quoted(text: &str) -> String {
-    if text.contains(['"', '\\']) && !text.contains('\'') && text.chars().all(shown) {
+    if text.contains(['"', '\\']) && !text.contains('\'') && text.chars().all(scalar::shown) {
         return format!("'{text}'");
     }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if shown(c) => out.push(c),
-            c if (c as u32) < 0x100 => out.push_str(&format!("\\x{:02X}", c as u32)),
-            c if (c as u32) < 0x1_0000 => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c => out.push_str(&format!("\\U{:08X}", c as u32)),
-        }
-    }
-    out.push('"');
-    out
+    scalar::double_quoted(text)
 }
 
 /// A text after its key: on the same line, or as a block whose lines are indented by `indent`.
@@ -87,7 +65,7 @@ pub(super) fn value(text: &str, indent: usize) -> String {
         && !whole.ends_with('\n')
         && !first.trim().is_empty()
         && !first.starts_with([' ', '\t'])
-        && text.chars().all(|c| shown(c) || matches!(c, '\n' | '\t'));
+        && text.chars().all(|c| scalar::shown(c) || matches!(c, '\n' | '\t'));
     if !block {
         return inline(text);
     }
@@ -105,13 +83,13 @@ pub(super) fn value(text: &str, indent: usize) -> String {
 
 /// A text on one line, without what hides it and with single spaces.
 pub(super) fn one_line(text: &str) -> String {
-    let text: String = text.chars().map(|c| if shown(c) { c } else { ' ' }).collect();
+    let text: String = text.chars().map(|c| if scalar::shown(c) { c } else { ' ' }).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A text as it may stand in a comment: on one line, with its spaces.
 pub(super) fn comment(text: &str) -> String {
-    let text: String = text.chars().map(|c| if shown(c) { c } else { ' ' }).collect();
+    let text: String = text.chars().map(|c| if scalar::shown(c) { c } else { ' ' }).collect();
     text.trim_end().to_owned()
 }
 

@@ -1,6 +1,5 @@
 //! A triage tree: questions with how to find the answer and where it leads, then the findings with what to do.
 
-use runbook_core::expr::{Expr, ExprKind, ExprNode};
 use runbook_core::model::{
     AnswerName, Answers, Arg, Auto, Edge, FindingSeverity, GraphNode, Leaf, NodeKind, Remedy, RemedyAction, Step, TreeNode,
     TreeQuestion, Triage, TriageGraph,
@@ -170,7 +169,7 @@ impl Doc<'_> {
         if !links.is_empty() {
             md.block(&format!("See also: {}.", links.join(", ")));
         }
-        md.block(&match after(graph, graph.nodes[at].next) {
+        md.block(&match graph.after_finding(graph.nodes[at].next) {
             Some(to) => format!("Then go on with {}.", self.node(graph, to)),
             None => "Then that is the end: there is nothing more to ask.".to_owned(),
         });
@@ -221,28 +220,4 @@ fn severity(severity: FindingSeverity) -> &'static str {
         FindingSeverity::Warning => "warning",
         FindingSeverity::Critical => "critical",
     }
-}
-
-/// What comes after a finding: the first node that is not left out because something was found.
-fn after(graph: &TriageGraph<'_>, mut next: Option<usize>) -> Option<usize> {
-    while let Some(at) = next {
-        let GraphNode { node, next: then, .. } = &graph.nodes[at];
-        if !node.when.as_ref().is_some_and(wants_no_findings) {
-            break;
-        }
-        next = *then;
-    }
-    next
-}
-
-/// Whether a condition cannot hold once something was found.
-fn wants_no_findings(expr: &Expr) -> bool {
-    fn node(n: &ExprNode) -> bool {
-        match &n.kind {
-            ExprKind::Not(inner) => matches!(&inner.kind, ExprKind::Var(name) if name == "findings"),
-            ExprKind::And(a, b) => node(a) || node(b),
-            _ => false,
-        }
-    }
-    node(&expr.root)
 }

@@ -1,6 +1,5 @@
 //! Triage trees.
 
-use runbook_core::expr::{Expr, ExprKind, ExprNode};
 use runbook_core::model::{
     AnswerName, Answers, Auto, Branch, GraphNode, Leaf, NodeKind, Remedy, RemedyAction, Step, TreeNode, TreeQuestion, Triage,
     TriageGraph,
@@ -25,7 +24,7 @@ impl Builder<'_> {
             match &node.kind {
                 NodeKind::Question(question) => self.answers(&graph, i, question, base),
                 NodeKind::Leaf(_) => {
-                    if let Some(to) = after_finding(&graph, *next) {
+                    if let Some(to) = graph.after_finding(*next) {
                         self.link(base + i, base + to, "", EdgeKind::Then);
                     }
                 }
@@ -199,28 +198,4 @@ impl Builder<'_> {
         }
         entries
     }
-}
-
-/// What comes after a finding: the first node that is not passed over because something was found.
-fn after_finding(graph: &TriageGraph<'_>, mut next: Option<usize>) -> Option<usize> {
-    while let Some(at) = next {
-        let GraphNode { node, next: after, .. } = &graph.nodes[at];
-        if !node.when.as_ref().is_some_and(asks_for_no_findings) {
-            break;
-        }
-        next = *after;
-    }
-    next
-}
-
-/// Whether a condition does not hold once something was found: `not findings`, alone or with others.
-fn asks_for_no_findings(expr: &Expr) -> bool {
-    fn node(n: &ExprNode) -> bool {
-        match &n.kind {
-            ExprKind::Not(inner) => matches!(&inner.kind, ExprKind::Var(name) if name == "findings"),
-            ExprKind::And(a, b) => node(a) || node(b),
-            _ => false,
-        }
-    }
-    node(&expr.root)
 }
