@@ -416,7 +416,9 @@ fn every_key_is_explained_and_every_map_of_keys_is_closed() {
             if map.get("type") != Some(&Json::from("object")) {
                 return;
             }
-            let Some(properties) = map.get("properties").and_then(Json::as_object) else { return };
+            // A choice marks forms without keys of their own by no properties at all.
+            let properties = map.get("properties").and_then(Json::as_object).filter(|p| !p.is_empty());
+            let Some(properties) = properties else { return };
             assert_eq!(map.get("additionalProperties"), Some(&Json::Bool(false)), "{at} is open");
             for (name, property) in properties {
                 let target = property["$ref"].as_str().and_then(|t| t.strip_prefix("#/definitions/"));
@@ -430,6 +432,62 @@ fn every_key_is_explained_and_every_map_of_keys_is_closed() {
             assert!(used.contains(&name.as_str()), "the definition `{name}` is used by nothing");
         }
     }
+}
+
+#[test]
+fn an_editor_can_tell_the_forms_of_a_choice_apart() {
+    let registry = common::registry();
+    for schema in [schema::playbook(&registry), schema::system(&registry), schema::test(&registry), schema::answers()] {
+        let mut choices = 0;
+        walk(&schema, "", &mut |at, map| {
+            // Forms of rules have no type; they are no forms of a value.
+            let forms = map.get("anyOf").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object);
+            let values: Vec<_> = forms.filter(|f| f.contains_key("type") || f.contains_key("enum")).collect();
+            let marks = ["title", "description", "properties"];
+            let alike = values.iter().filter(|f| !marks.iter().any(|mark| f.contains_key(*mark))).count();
+            assert!(alike <= 1, "{at}: {alike} forms look alike");
+            choices += usize::from(values.len() > 1);
+        });
+        assert!(choices > 0, "no choices");
+    }
+}
+
+#[test]
+fn what_a_key_means_is_not_hidden_by_what_stands_under_it() {
+    let registry = common::registry();
+    for schema in [schema::playbook(&registry), schema::system(&registry), schema::test(&registry), schema::answers()] {
+        for (name, definition) in schema["definitions"].as_object().expect("definitions") {
+            if name.starts_with("module-") {
+                assert_eq!(format!("module-{}", definition["title"].as_str().expect("a title")), *name);
+            } else {
+                assert!(
+                    definition["description"].is_null(),
+                    "an editor shows what `{name}` says in place of what the key above says"
+                );
+            }
+        }
+    }
+    let title = |schema: &Json, name: &str| schema["definitions"][name]["title"].as_str().map(str::to_owned);
+    let playbook = schema::playbook(&registry);
+    assert_eq!(title(&playbook, "step").as_deref(), Some("step"));
+    assert_eq!(title(&playbook, "row").as_deref(), Some("item of a checklist"));
+    assert_eq!(title(&playbook, "retry").as_deref(), Some("retry"));
+    assert_eq!(title(&schema::system(&registry), "escalation-step").as_deref(), Some("escalation step"));
+}
+
+#[test]
+fn of_a_missing_body_an_editor_says_that_one_is_missing() {
+    let schema = schema::playbook(&common::registry());
+    for (place, starts) in
+        [("step", "A step needs a body"), ("check", "A check needs a body"), ("row", "An item of a checklist needs")]
+    {
+        let forms = schema["definitions"][place]["oneOf"].as_array().expect("forms");
+        // The first form is the one whose complaint is shown, and no step fits it.
+        assert_eq!(forms[0]["type"], "string");
+        assert!(forms[0]["errorMessage"].as_str().is_some_and(|m| m.starts_with(starts)), "{place}: {}", forms[0]);
+        assert!(forms.len() > 10 && forms[1..].iter().all(|f| f["required"].is_array()));
+    }
+    assert_eq!(schema["definitions"]["retry"]["anyOf"][0]["errorMessage"], "`attempts` or `for` is needed.");
 }
 
 #[test]

@@ -151,8 +151,10 @@ impl<'a> Maker<'a> {
         self.defined(&name, |maker| {
             let inner = if lazy { Style::Lazy } else { maker.style.inside() };
             let style = std::mem::replace(&mut maker.style, inner);
-            let object = maker.object(table);
+            let mut object = maker.object(table);
             maker.style = style;
+            // Without one of its own, an editor heads it with the title of whatever stands around it.
+            object["title"] = json!(titled(table.name));
             object
         })
     }
@@ -188,6 +190,12 @@ impl<'a> Maker<'a> {
 
 fn reference(name: &str) -> Json {
     json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+/// The title of a table's definition: its name in the middle of a sentence, without what only a sentence needs.
+fn titled(name: &str) -> String {
+    let bare = name.strip_prefix("a ").or_else(|| name.strip_prefix("an ")).unwrap_or(name);
+    bare.replace('`', "")
 }
 
 /// The name of a table's definition.

@@ -25,7 +25,7 @@ pub(super) fn call(entry: &Entry) -> Json {
     if nothing {
         forms.push(json!({ "type": "null" }));
     }
-    let mut schema = Map::new();
+    let mut schema = Map::from_iter([("title".to_owned(), json!(entry.name))]);
     shape::describe(&mut schema, entry.doc());
     if let Json::Object(forms) = any_of(forms) {
         schema.extend(forms);

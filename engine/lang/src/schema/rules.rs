@@ -11,10 +11,10 @@ pub(super) fn of(table: &Table) -> Map<String, Json> {
     let rules = match table.name {
         name if name == PLAYBOOK.name => json!({ "oneOf": alternatives(&["steps", "triage", "checks"]) }),
         name if name == SCHEDULE.name => {
-            json!({ "oneOf": alternatives(&["every", "cron"]), "dependencies": { "timezone": ["cron"] } })
+            json!({ "oneOf": one_of(&["every", "cron"]), "dependencies": { "timezone": ["cron"] } })
         }
         name if name == LOCK.name => json!({ "required": ["name"] }),
-        name if name == RETRY.name => json!({ "anyOf": alternatives(&["attempts", "for"]) }),
+        name if name == RETRY.name => json!({ "anyOf": one_of(&["attempts", "for"]) }),
         name if name == GRADE.name => {
             let limits = alternatives(&["target", "warning", "critical"]);
             let inline = alternatives(&["target", "warning", "critical", "unit"]);
@@ -52,13 +52,14 @@ pub(super) fn of(table: &Table) -> Map<String, Json> {
         }),
         name if name == LEAF.name => json!({ "not": { "required": ["ask"] } }),
         name if name == REMEDY.name => {
-            json!({ "oneOf": alternatives(&["play", "steps"]), "dependencies": { "with": ["play"] } })
+            json!({ "oneOf": one_of(&["play", "steps"]), "dependencies": { "with": ["play"] } })
         }
         name if name == TEST_FILE.name => json!({ "allOf": [{ "properties": { "tests": { "minItems": 1 } } }] }),
         name if name == TURN.name => answering(&["returns", "error", "unknown", "refused", "times_out"]),
         name if name == RULE.name => {
             let mut rules = answering(&["returns", "error", "unknown", "refused", "times_out", "sequence"]);
-            rules["anyOf"] = alternatives(&["module", "step"]);
+            rules["anyOf"] = one_of(&["module", "step"]);
+            rules["allOf"][0]["properties"]["sequence"] = json!({ "minItems": 1 });
             rules["dependencies"]["sequence"] = without(&["takes"]);
             rules
         }
@@ -74,8 +75,8 @@ pub(super) fn of(table: &Table) -> Map<String, Json> {
 /// A call comes to one thing.
 fn answering(keys: &[&str]) -> Json {
     json!({
-        "oneOf": alternatives(keys),
-        "allOf": [{ "properties": { "times_out": { "enum": [true] }, "sequence": { "minItems": 1 } } }],
+        "oneOf": one_of(keys),
+        "allOf": [{ "properties": { "times_out": { "enum": [true] } } }],
         "dependencies": { "changed": ["returns"] },
     })
 }
@@ -83,6 +84,23 @@ fn answering(keys: &[&str]) -> Json {
 /// One form a key: the key is there.
 fn alternatives(keys: &[&str]) -> Json {
     keys.iter().map(|k| json!({ "required": [k] })).collect()
+}
+
+/// One form a key, with what is said when none of them is there.
+fn one_of(keys: &[&str]) -> Json {
+    let names: Vec<String> = keys.iter().map(|k| format!("`{k}`")).collect();
+    let names = match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    needed(keys, &format!("{names} is needed."))
+}
+
+/// One form a key, after one that no map fits: of forms that miss a map as far, an editor shows what the first one says.
+pub(super) fn needed(keys: &[&str], message: &str) -> Json {
+    let none = json!({ "type": "string", "errorMessage": message });
+    std::iter::once(none).chain(keys.iter().map(|k| json!({ "required": [k] }))).collect()
 }
 
 /// None of these keys is there.

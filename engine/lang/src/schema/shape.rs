@@ -60,9 +60,8 @@ pub(super) fn or_null(schema: Json) -> Json {
         return Json::Object(map);
     }
     if let Some(Json::Array(forms)) = map.get_mut("anyOf") {
-        let null = json!({ "type": "null" });
-        if !forms.contains(&null) {
-            forms.push(null);
+        if !forms.iter().any(|f| f["type"] == "null") {
+            forms.push(json!({ "type": "null" }));
         }
         return retyped(Json::Object(map));
     }
@@ -135,7 +134,23 @@ fn retyped(mut schema: Json) -> Json {
     if known && !all.is_empty() {
         set_types(map, all);
     }
+    if let Some(Json::Array(forms)) = map.get_mut("anyOf") {
+        tell_apart(forms);
+    }
     schema
+}
+
+/// Gives forms of a choice that say nothing of themselves a mark that means nothing: an empty `properties` each.
+///
+/// Language servers tell the forms of a choice apart by title, description and properties. If they cannot, they take all of them for
+/// met, and some versions then show what the forms say of themselves, which is nothing, in place of what the key means.
+fn tell_apart(forms: &mut [Json]) {
+    let unmarked = forms.iter_mut().filter_map(Json::as_object_mut).filter(|form| {
+        !form.is_empty() && !["$ref", "title", "description", "properties"].iter().any(|key| form.contains_key(*key))
+    });
+    for form in unmarked.skip(1) {
+        form.insert("properties".to_owned(), json!({}));
+    }
 }
 
 fn types(map: &Map<String, Json>) -> Vec<String> {
@@ -249,7 +264,8 @@ impl Maker<'_> {
             let node = maker.node();
             let goto = maker.table(&crate::keys::GOTO);
             let several = json!({ "type": "array", "minItems": 1, "items": node });
-            any_of([json!({ "enum": ["continue"] }), goto, node, several])
+            let on = json!({ "enum": ["continue"], "markdownEnumDescriptions": ["On to what comes after the question."] });
+            any_of([on, goto, node, several])
         })
     }
 }

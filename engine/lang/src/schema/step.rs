@@ -3,7 +3,7 @@
 use runbook_core::module::Kind;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Maker, module, reference, shape, snippets};
+use super::{Maker, module, reference, rules, snippets};
 use crate::keys::{BLOCK, BODIES, PLAYBOOK, STEP, Table};
 
 /// Where a step stands, as far as its keys and bodies depend on it.
@@ -50,11 +50,23 @@ impl Place {
         }
     }
 
-    fn doc(self) -> &'static str {
+    /// What it is called. It has no description: an editor would show that in place of what the key above it means.
+    fn title(self) -> &'static str {
         match (self.looks, self.row) {
-            (false, _) => "A step: one body and any of the common keys.",
-            (true, false) => "A check: a step that only looks.",
-            (true, true) => "An item of a checklist: a step that only looks, or `manual`.",
+            (false, _) => "step",
+            (true, false) => "check",
+            (true, true) => "item of a checklist",
+        }
+    }
+
+    /// What is said where no body is.
+    fn bodiless(self) -> &'static str {
+        match (self.looks, self.row) {
+            (false, _) => {
+                "A step needs a body: a module such as `http` or `command`, or a key such as `block`, `manual` or `note`."
+            }
+            (true, false) => "A check needs a body that only looks, such as `http`, `port` or `command` with `effect: read`.",
+            (true, true) => "An item of a checklist needs a body that only looks, such as `http` or `port`, or `manual`.",
         }
     }
 
@@ -104,14 +116,15 @@ impl Maker<'_> {
             properties.insert(entry.name.to_string(), module);
             bodies.push(entry.name.to_string());
         }
-        let one: Vec<Json> = bodies.iter().map(|b| json!({ "required": [b] })).collect();
+        let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        let one = rules::needed(&bodies, place.bodiless());
         let mut schema = Map::new();
-        shape::describe(&mut schema, place.doc());
+        schema.insert("title".to_owned(), json!(place.title()));
         schema.insert("type".to_owned(), json!("object"));
         schema.insert("defaultSnippets".to_owned(), snippets::steps(place.looks));
         schema.insert("properties".to_owned(), Json::Object(properties));
         schema.insert("additionalProperties".to_owned(), json!(false));
-        schema.insert("oneOf".to_owned(), json!(one));
+        schema.insert("oneOf".to_owned(), one);
         schema.insert("dependencies".to_owned(), self.beside());
         Json::Object(schema)
     }
