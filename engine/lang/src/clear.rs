@@ -30,25 +30,52 @@ const NAMES: &[&str] = &[
     "bearer",
 ];
 
-/// Tokens by their form, each with what it is.
-static TOKENS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    [
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
-        (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b", "an AWS key"),
-        (r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})", "a GitHub token"),
-        (r"\bglpat-[\w-]{20,}", "a GitLab token"),
-        (r"\bxox[abeprs]-[\w-]{10,}", "a Slack token"),
-        (r"\b[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10,}", "a Stripe key"),
-        (r"\bAIza[\w-]{35,}", "a Google key"),
-        (r"\bhvs\.[\w-]{20,}", "a Vault token"),
-        (r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}", "a signed token"),
-        (r"://[^\s/@:{}]+:([^\s/@{}]+)@", "a password in a URL"),
-        (r"--?(?:password|passwd|token|secret|api-?key)=([^\s{}$]+)", "a password in an argument"),
-    ]
-    .into_iter()
-    .filter_map(|(pattern, what)| Some((Regex::new(pattern).ok()?, what)))
-    .collect()
-});
+/// A token that is known by its form.
+struct Token {
+    /// One of these is in every text that holds one: the pattern is compiled once there is such a text, since compiling all of them takes
+    /// ten times as long as reading a playbook.
+    hints: &'static [&'static str],
+    /// Its form. Where only a part of it is the secret, that is the group.
+    pattern: LazyLock<Option<Regex>>,
+    /// What it is.
+    what: &'static str,
+}
+
+impl Token {
+    const fn new(hints: &'static [&'static str], pattern: fn() -> Option<Regex>, what: &'static str) -> Token {
+        Token { hints, pattern: LazyLock::new(pattern), what }
+    }
+}
+
+/// A pattern that is compiled when it is first used.
+macro_rules! lazily {
+    ($pattern:literal) => {
+        || Regex::new($pattern).ok()
+    };
+}
+
+/// Tokens by their form.
+static TOKENS: [Token; 11] = [
+    Token::new(&["PRIVATE KEY"], lazily!(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
+    Token::new(&["AKIA", "ASIA", "ABIA", "ACCA"], lazily!(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b"), "an AWS key"),
+    Token::new(
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
+        lazily!(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
+        "a GitHub token",
+    ),
+    Token::new(&["glpat-"], lazily!(r"\bglpat-[\w-]{20,}"), "a GitLab token"),
+    Token::new(&["xox"], lazily!(r"\bxox[abeprs]-[\w-]{10,}"), "a Slack token"),
+    Token::new(&["k_live_", "k_test_", "k_prod_"], lazily!(r"\b[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10,}"), "a Stripe key"),
+    Token::new(&["AIza"], lazily!(r"\bAIza[\w-]{35,}"), "a Google key"),
+    Token::new(&["hvs."], lazily!(r"\bhvs\.[\w-]{20,}"), "a Vault token"),
+    Token::new(&["eyJ"], lazily!(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}"), "a signed token"),
+    Token::new(&["@"], lazily!(r"://[^\s/@:{}]+:([^\s/@{}]+)@"), "a password in a URL"),
+    Token::new(
+        &["password=", "passwd=", "token=", "secret=", "apikey=", "api-key="],
+        lazily!(r"--?(?:password|passwd|token|secret|api-?key)=([^\s{}$]+)"),
+        "a password in an argument",
+    ),
+];
 
 /// A key with what follows it on its line.
 static ENTRY: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -84,9 +111,9 @@ fn literal(text: &str) -> bool {
 /// The first known token in a text.
 fn token(text: &str) -> Option<(Range<usize>, &'static str)> {
     // Where a part of the pattern is the secret, it is the group.
-    TOKENS.iter().find_map(|(regex, what)| {
-        let found = regex.captures(text)?;
-        found.get(1).or_else(|| found.get(0)).map(|m| (m.range(), *what))
+    TOKENS.iter().filter(|t| t.hints.iter().any(|hint| text.contains(hint))).find_map(|t| {
+        let found = t.pattern.as_ref()?.captures(text)?;
+        found.get(1).or_else(|| found.get(0)).map(|m| (m.range(), t.what))
     })
 }
 
