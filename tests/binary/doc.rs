@@ -232,6 +232,53 @@ fn values_are_filled_in_where_they_are_given() {
 }
 
 #[test]
+fn a_parameter_that_may_be_left_out_is_not_taken_as_absent() {
+    let workspace = Workspace::with(
+        "opt",
+        "\
+playbook: Clean up
+params:
+  tag: { type: string, help: Only this tag }
+  since: { type: string, help: Only since then }
+  dry: { type: bool, help: Only look }
+steps:
+  - when: params.tag is not none
+    name: \"Delete the tag {{ params.tag }}\"
+    command: [git, tag, -d, \"{{ params.tag }}\"]
+  - when: params.tag == none
+    command: [git, tag, -l]
+  - when: params.dry
+    command: [git, status]
+  - name: Mark
+    command: [touch, \"/tmp/{{ params.tag | default('all') }}.done\"]
+  - shell: \"echo {{ params.since | default('') }}\"
+",
+    );
+    let text = page(&workspace, &["opt"]);
+    for line in [
+        "| `<tag>` | string | leave it out: `all` is taken then | Only this tag |",
+        "| `<since>` | string | leave it out | Only since then |",
+        "### 1. Delete the tag \\<tag>\n\n**Only if** `<tag>` is given. Otherwise leave it out.\n\n```sh\ngit tag -d '<tag>'\n```",
+        "**Only if** `<tag>` is not given. Otherwise leave it out.\n\n```sh\ngit tag -l\n```",
+        "**Only if** `dry` is true. Otherwise leave it out.\n\n```sh\ngit status\n```",
+        "touch '/tmp/<tag, or all>.done'",
+        "echo '<since>'",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("not so here"), "{text}");
+    for args in [&["show", "opt"][..], &["graph", "opt"], &["graph", "opt", "-f", "mermaid"]] {
+        let out = workspace.run(args).expect(0).stdout;
+        assert!(out.contains("Delete the tag <tag>") || out.contains("Delete the tag #lt;tag#gt;"), "{out}");
+        assert!(out.contains("git tag -d") && !out.contains("/tmp/all.done"), "{out}");
+    }
+    // Given, it is filled in, and what hangs on it is settled.
+    let text = page(&workspace, &["opt", "--param", "tag=v1"]);
+    assert!(text.contains("git tag -d v1") && text.contains("touch /tmp/v1.done"), "{text}");
+    assert!(text.contains("it is only done if `<tag>` is not given, which is not so here."), "{text}");
+}
+
+#[test]
 fn no_secret_is_written() {
     let workspace = project();
     let mut command = workspace.command(&["doc", "plant/everything", "--param", "token=hunter2"]);

@@ -8,6 +8,7 @@ use runbook_core::value::{Value, format_duration};
 use super::md::Md;
 use super::{Doc, md};
 use crate::human;
+use crate::known::OR;
 use crate::show::{Shown, facts};
 
 impl Doc<'_> {
@@ -28,7 +29,7 @@ impl Doc<'_> {
         self.facts(md);
         self.touched(md, &shown);
         self.before(md, body);
-        self.params(md);
+        self.params(md, body);
     }
 
     fn facts(&self, md: &mut Md) {
@@ -183,20 +184,20 @@ impl Doc<'_> {
         }
     }
 
-    fn params(&self, md: &mut Md) {
+    fn params(&self, md: &mut Md, body: &str) {
         let params = &self.playbook().params;
         if params.is_empty() {
             return;
         }
         md.heading(2, "", "Values to decide on");
-        let rows: Vec<Vec<String>> = params.iter().map(|p| self.param(p)).collect();
+        let rows: Vec<Vec<String>> = params.iter().map(|p| self.param(p, body)).collect();
         md.table(&["Value", "What it may be", "If you do not know", "What it is for"], &rows);
         if params.iter().any(|p| p.ty == ParamType::Bool && p.default.is_some()) {
             md.block("The commands are written for the values in the third column that are `true` or `false`; where another changes them, it says so.");
         }
     }
 
-    fn param(&self, param: &Param) -> Vec<String> {
+    fn param(&self, param: &Param, body: &str) -> Vec<String> {
         let name = match param.ty {
             ParamType::Secret => format!("${}", param.name.value),
             ParamType::Bool => param.name.value.clone(),
@@ -207,7 +208,12 @@ impl Doc<'_> {
             (Some(value), _) => format!("{} (written below)", md::code(&crate::known::words(value))),
             (None, Some(default)) if param.ty != ParamType::Secret => md::code(&self.known.line(default)),
             (None, _) if param.required => "ask".to_owned(),
-            (None, _) => "leave it out".to_owned(),
+            (None, _) => match taken_instead(&param.name.value, body).as_slice() {
+                [] => "leave it out".to_owned(),
+                all => {
+                    format!("leave it out: {} is taken then", all.iter().map(|t| md::code(t)).collect::<Vec<_>>().join(" or "))
+                }
+            },
         };
         let help = param.help.as_deref().or(param.ask.as_deref()).unwrap_or_default();
         vec![md::bars(&md::code(&name)), md::bars(&self.kind(param)), md::bars(&default), md::cell(help)]
@@ -240,4 +246,19 @@ impl Doc<'_> {
         }
         words.join(", ")
     }
+}
+
+/// What stands in the text for a parameter that was left out, as in `<tag, or all>`.
+fn taken_instead(name: &str, body: &str) -> Vec<String> {
+    // In prose some letters are escaped.
+    let body = body.replace('\\', "");
+    let mut found: Vec<String> = Vec::new();
+    for after in body.split(&format!("<{name}{OR}")).skip(1) {
+        if let Some((text, _)) = after.split_once('>')
+            && !found.iter().any(|f| f == text)
+        {
+            found.push(text.to_owned());
+        }
+    }
+    found
 }

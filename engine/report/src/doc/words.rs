@@ -23,7 +23,9 @@ impl Doc<'_> {
             ExprKind::And(a, b) if is_no_dry_run(b) => self.phrase(expr, a, known),
             ExprKind::And(a, b) => self.joined(expr, [a, b], "and", known),
             ExprKind::Or(a, b) => self.joined(expr, [a, b], "or", known),
+            ExprKind::Test(test, param, _) if test == "none" => Some(format!("{} is not given", parameter(param)?)),
             ExprKind::Not(inner) => match &inner.kind {
+                ExprKind::Test(test, param, _) if test == "none" => Some(format!("{} is given", parameter(param)?)),
                 ExprKind::Var(name) if name == "findings" => Some("nothing was found so far".to_owned()),
                 ExprKind::Var(name) if yes_no(name).is_some() => yes_no(name).map(|(_, no)| no.to_owned()),
                 ExprKind::Var(_) | ExprKind::Attr(..) => Some(format!("{} is not true", flag(expr, inner))),
@@ -53,6 +55,9 @@ impl Doc<'_> {
                     return Some(format!("{} was {not}found", md::code(&found.to_string())));
                 }
                 if let (ExprKind::Const(Value::Null), Compare::Eq | Compare::Ne) = (&right.kind, op) {
+                    if let Some(param) = parameter(left) {
+                        return Some(format!("{param} is {}given", if *op == Compare::Eq { "not " } else { "" }));
+                    }
                     let is = if *op == Compare::Eq { "there is no" } else { "there is a value for" };
                     return Some(format!("{is} {}", operand(left)?));
                 }
@@ -181,6 +186,14 @@ fn yes_no(name: &str) -> Option<(&'static str, &'static str)> {
 
 fn is_no_dry_run(node: &ExprNode) -> bool {
     matches!(&node.kind, ExprKind::Not(inner) if inner.dotted().as_deref() == Some(&["run", "dry_run"]))
+}
+
+/// A parameter by what stands for it: `<tag>`.
+fn parameter(node: &ExprNode) -> Option<String> {
+    match node.dotted()?.as_slice() {
+        ["params", name] => Some(md::code(&format!("<{name}>"))),
+        _ => None,
+    }
 }
 
 /// A flag as it is called: a parameter by its name.

@@ -15,13 +15,14 @@ use runbook_core::model::{Arg, ArgKind, Each, Over, ParamType, Step, Unit};
 use runbook_core::module::{hand_secret, hand_word};
 use runbook_core::value::{Map, Value};
 
+pub(crate) use place::OR;
+
 /// What is in scope of a playbook before it runs.
 #[derive(Clone)]
 pub struct Known<'a> {
     unit: &'a Unit,
     names: Arc<Map>,
     locals: Map,
-    by_hand: bool,
 }
 
 /// What a run alone can tell, with the words that stand for it.
@@ -54,7 +55,7 @@ impl<'a> Known<'a> {
     }
 
     fn make(unit: &'a Unit, given: &Given, by_hand: bool) -> Self {
-        let mut known = Known { unit, names: Arc::default(), locals: Map::new(), by_hand };
+        let mut known = Known { unit, names: Arc::default(), locals: Map::new() };
         let secret = |name: &str| if by_hand { Value::unknown(hand_secret(name)) } else { stand_in(name) };
         let env = unit.system.env.iter().chain(&unit.playbook.env);
         known.define("env", Value::map(env.map(|e| (e.name.value.clone(), secret(&e.name.value)))));
@@ -91,8 +92,8 @@ impl<'a> Known<'a> {
                     let value = known.value(default);
                     runbook_core::inputs::typed(param.ty, value.clone()).unwrap_or(value)
                 }
-                (None, None) if param.required => stand_in(name),
-                (None, None) => Value::Null,
+                // Whoever runs it may give it, so that nothing can be said of one that may be left out either.
+                (None, None) => stand_in(name),
             };
             params.insert(name.clone(), value);
             known.define("params", Value::from(params.clone()));
@@ -128,6 +129,11 @@ impl<'a> Known<'a> {
     /// With the names that steps around have made in another.
     pub(crate) fn with_locals_of(&self, other: &Known<'_>) -> Self {
         Known { locals: other.locals.clone(), ..self.clone() }
+    }
+
+    /// Whether a parameter may be left out and is nothing then.
+    fn may_lack(&self, name: &str) -> bool {
+        self.unit.playbook.params.iter().any(|p| p.name.value == name && !p.required && p.default.is_none())
     }
 
     /// The value of a parameter: given, or its default.
@@ -227,7 +233,7 @@ impl<'a> Known<'a> {
 
     fn template(&self, template: &Template) -> Value {
         if let [Part::Expr(expr)] = template.parts.as_slice() {
-            return self.put(expr).unwrap_or_else(|| Value::unknown(place::stands_for(self, expr)));
+            return self.eval(expr).unwrap_or_else(|| Value::unknown(place::stands_for(self, expr)));
         }
         self.join(template, &|value| words(value))
     }
@@ -241,15 +247,6 @@ impl<'a> Known<'a> {
         self.join(template, &quote)
     }
 
-    /// The value that is put into a text. To a person, a parameter that may be left out is still one.
-    fn put(&self, expr: &Expr) -> Option<Value> {
-        let value = self.eval(expr)?;
-        match expr.root.dotted().as_deref() {
-            Some(["params", _]) if self.by_hand && value.is_null() => None,
-            _ => Some(value),
-        }
-    }
-
     fn join(&self, template: &Template, put: &dyn Fn(&Value) -> String) -> Value {
         let mut text = String::new();
         let mut all = true;
@@ -261,7 +258,7 @@ impl<'a> Known<'a> {
                 Part::Text(written) => text.push_str(written),
                 Part::Expr(expr) => {
                     let bare = matches!(&expr.root.kind, ExprKind::Filter(name, ..) if name == "unquoted");
-                    let value = self.put(expr).unwrap_or_else(|| {
+                    let value = self.eval(expr).unwrap_or_else(|| {
                         all = false;
                         Value::str(place::stands_for(self, expr))
                     });

@@ -7,10 +7,6 @@ use super::{Known, service};
 
 /// The text that stands for an expression: of a plain name what is known of it, otherwise its words in angle brackets.
 pub(super) fn stands_for(known: &Known<'_>, expr: &Expr) -> String {
-    // A parameter that may be left out, and was.
-    if let Some(["params", name]) = expr.root.dotted().as_deref() {
-        return of_node(known, expr, &expr.root).unwrap_or_else(|| format!("<{name}>"));
-    }
     of_node(known, expr, &expr.root).unwrap_or_else(|| format!("<{}>", short(expr.text.trim())))
 }
 
@@ -35,9 +31,28 @@ fn of_node(known: &Known<'_>, expr: &Expr, node: &ExprNode) -> Option<String> {
         ExprKind::Filter(name, inner, _) if matches!(name.as_str(), "unquoted" | "shell_quote" | "string" | "int") => {
             of_node(known, expr, inner)
         }
+        ExprKind::Filter(name, inner, args) if matches!(name.as_str(), "default" | "d") => {
+            or_else(known, expr, inner, args.positional.first())
+        }
         _ => None,
     }
 }
+
+/// `<tag, or all>` for `params.tag | default('all')`, where the parameter may be left out.
+fn or_else(known: &Known<'_>, expr: &Expr, node: &ExprNode, other: Option<&ExprNode>) -> Option<String> {
+    let path = node.dotted()?;
+    let ["params", name] = path.as_slice() else { return None };
+    let own = of_node(known, expr, node)?;
+    let other = match other.filter(|_| known.may_lack(name)) {
+        Some(other) => super::words(&super::show(&expr.eval_part(other, known).ok()?)).replace(['<', '>'], ""),
+        None => String::new(),
+    };
+    let Some(bare) = own.strip_prefix('<').and_then(|o| o.strip_suffix('>')) else { return Some(own) };
+    Some(if other.trim().is_empty() { own } else { format!("<{bare}{OR}{}>", short(&other)) })
+}
+
+/// What stands between a parameter and what is taken where it was left out.
+pub(crate) const OR: &str = ", or ";
 
 fn text(value: Value) -> Option<String> {
     (!value.is_null()).then(|| super::words(&super::show(&value)))
