@@ -22,5 +22,5 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return commands::usage::report(&error),
     };
-    ExitCode::from(commands::dispatch(cli).code())
+    ExitCode::from(commands::ended(commands::dispatch(cli)).code())
 }

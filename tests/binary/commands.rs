@@ -159,3 +159,21 @@ fn piped_output_has_one_line_per_event_without_colour() {
     assert!(!out.stdout.contains('\u{1b}'));
     assert!(out.stdout.lines().any(|l| l.contains("step=a") && l.contains("status=")), "{}", out.stdout);
 }
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let workspace = Workspace::with("a", "playbook: A\nsteps:\n  - note: x\n");
+    for args in [&["check"][..], &["schema"], &["explain", "E0201"], &["graph", "a"], &["doc", "a"], &["fmt", "--stdin"]] {
+        let mut command = workspace.command(args);
+        command.stdin(std::fs::File::open(workspace.path("playbooks/a.yaml")).unwrap());
+        command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()).stderr(std::process::Stdio::piped());
+        let out = command.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(!out.status.success(), "{args:?} says it went well");
+        assert!(said.contains("the output cannot be written: No space left on device"), "{args:?}: {said}");
+    }
+    // Whoever closes the pipe has read enough.
+    let mut child = workspace.command(&["schema"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

@@ -138,7 +138,7 @@ fn a_condition_without_the_item_decides_about_the_whole_loop() {
 
 #[test]
 fn what_is_no_list_is_told() {
-    let walked = Walk::steps("\n  - id: each\n    for_each: 5 + 5\n    note: x\n").go();
+    let walked = Walk::steps("\n  - id: each\n    for_each: \"[5] | first\"\n    note: x\n").go();
     assert_eq!(walked.message("each"), "`for_each` needs a list or a map, found a number");
 }
 

@@ -64,11 +64,24 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
 /// Writes to standard output; a closed pipe is not an error of ours.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = out.write_all(b"\n");
+    let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+    match written {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: the output cannot be written: {error}");
+            UNWRITTEN.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        _ => {}
     }
-    let _ = out.flush();
+}
+
+/// Whether something that was to be said could not be written.
+static UNWRITTEN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// The exit code of a command, unless its output was lost.
+pub(crate) fn ended(exit: Exit) -> Exit {
+    if UNWRITTEN.load(std::sync::atomic::Ordering::Relaxed) { Exit::Internal } else { exit }
 }
 
 /// Tells a mistake that has no place in a file.

@@ -3,13 +3,13 @@
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
-use runbook_core::expr::{Arguments, Compare, Expr, ExprKind, ExprNode, MapScope};
+use runbook_core::expr::{Arguments, Compare, Expr, ExprKind, ExprNode, MapScope, Operator};
 use runbook_core::model::{Arg, ArgKind, Param};
 use runbook_core::suggest::nearest;
 use runbook_core::value::{Value, equal};
 
-use super::expr::{Checker, Visit};
-use super::ty::Ty;
+use super::expr::{Checker, Own, Visit};
+use super::ty::{Kind, Ty};
 
 /// The outcomes of a step.
 const OUTCOMES: &[&str] = &["ok", "changed", "failed", "skipped", "unknown"];
@@ -64,10 +64,13 @@ fn simple(node: &ExprNode) -> Option<(&ExprNode, Compare, &ExprNode)> {
 }
 
 impl<'a> Checker<'a, '_> {
-    /// Warns about a condition that is always the same. `what` is the key that it stands under.
+    /// Checks a condition, and warns if it is always the same. `what` is the key that it stands under.
     ///
     /// A plain `expect: true` is how one says that any result will do, so nothing is said of it.
-    pub(crate) fn condition(&mut self, expr: &Expr, what: &str) {
+    pub(crate) fn condition(&mut self, expr: &Expr, own: Option<&Own<'a>>, what: &str) {
+        self.in_condition = true;
+        self.expr(expr, own);
+        self.in_condition = false;
         let any_result = what == "expect" && matches!(expr.root.kind, ExprKind::Const(Value::Bool(true)));
         if constant(&expr.root) && !any_result {
             let Ok(value) = value(expr, &expr.root) else { return };
@@ -94,7 +97,12 @@ impl<'a> Visit<'_, 'a, '_> {
     }
 
     /// Warns about operands of `and` and `or` that decide, or mean, nothing.
+    ///
+    /// As a value, `a or 'none'` means something: it is what one writes for a default.
     pub(super) fn logic(&mut self, node: &ExprNode) {
+        if !self.checker.in_condition {
+            return;
+        }
         let of_and = matches!(node.kind, ExprKind::And(..));
         let word = if of_and { "and" } else { "or" };
         let parts = operands(node, of_and);
@@ -215,6 +223,29 @@ impl<'a> Visit<'_, 'a, '_> {
         }
     }
 
+    /// Reports an operator on kinds that it does not work on: tried on a value of each kind.
+    pub(super) fn adds(&mut self, node: &ExprNode, op: Operator, a: Kind, b: Kind) {
+        let (Some(left), Some(right)) = (sample(a), sample(b)) else { return };
+        let part = |value| Box::new(ExprNode { kind: ExprKind::Const(value), range: node.range.clone() });
+        let tried = ExprNode { kind: ExprKind::Binary(op, part(left), part(right)), range: node.range.clone() };
+        // What depends on nothing is evaluated as it is.
+        if constant(node) {
+            return;
+        }
+        if let Err(error) = value(self.expr, &tried) {
+            let help = match (a, b) {
+                (Kind::Duration | Kind::Time, Kind::Number) | (Kind::Number, Kind::Duration) => {
+                    "give the number a unit: `5s`, `10m`"
+                }
+                (Kind::Size, Kind::Number) | (Kind::Number, Kind::Size) => "give the number a unit: `10MB`, `1GiB`",
+                (Kind::Str, Kind::Number) => "make the text a number with `| int`, or join texts with `~`",
+                (Kind::Number, Kind::Str) => "join texts with `~`, or make the text a number with `| int`",
+                _ => "convert one of the two",
+            };
+            self.report(Code::KindMismatch, node, error.message, Some(help.to_owned()));
+        }
+    }
+
     /// The format of `date`, tried on a moment.
     pub(super) fn date_format(&mut self, node: &ExprNode, args: &Arguments) {
         let Some(format) = args.positional.first().filter(|f| constant(f)) else { return };
@@ -232,4 +263,19 @@ impl<'a> Visit<'_, 'a, '_> {
 fn choices(param: &Param) -> Option<Vec<String>> {
     let ArgKind::List(items) = &param.choices.as_ref()?.kind else { return None };
     items.iter().map(|item: &Arg| item.as_literal_str().map(str::to_owned)).collect()
+}
+
+/// A value of a kind, with which every operator works that works on the kind at all.
+fn sample(kind: Kind) -> Option<Value> {
+    Some(match kind {
+        Kind::Null => return None,
+        Kind::Bool => Value::Bool(true),
+        Kind::Number => Value::Int(1),
+        Kind::Str => Value::str("a"),
+        Kind::Duration => Value::Duration(jiff::SignedDuration::from_secs(1)),
+        Kind::Size => Value::Size(1),
+        Kind::Time => Value::Time(jiff::Timestamp::UNIX_EPOCH),
+        Kind::List => Value::list([]),
+        Kind::Map => Value::Map(std::sync::Arc::default()),
+    })
 }

@@ -30,10 +30,16 @@ pub(crate) struct Checker<'a, 'd> {
     pub(crate) used_params: Option<std::collections::HashSet<String>>,
     /// The ids under `steps` that something uses; `None` once all of them may be.
     pub(crate) used_ids: Option<std::collections::HashSet<String>>,
+    /// The environment variables that something uses; `None` once all of them may be.
+    pub(crate) used_env: Option<std::collections::HashSet<String>>,
     /// The names that expressions use bare.
     pub(crate) used_names: std::collections::HashSet<String>,
     /// Whether the `when` of the innermost step around the place is what is being looked at.
     pub(crate) in_when: bool,
+    /// Whether a condition is being looked at, of which only matters whether it holds.
+    pub(crate) in_condition: bool,
+    /// Conditions that hold here because a step before ends the list where they do not.
+    pub(crate) known: Vec<String>,
 }
 
 impl<'a, 'd> Checker<'a, 'd> {
@@ -46,7 +52,20 @@ impl<'a, 'd> Checker<'a, 'd> {
         out: &'d mut Diagnostics,
     ) -> Checker<'a, 'd> {
         let used_names = std::collections::HashSet::new();
-        Checker { project, unit, scope, lost, out, used_params: None, used_ids: None, used_names, in_when: false }
+        Checker {
+            project,
+            unit,
+            scope,
+            lost,
+            out,
+            used_params: None,
+            used_ids: None,
+            used_env: Some(std::collections::HashSet::new()),
+            used_names,
+            in_when: false,
+            in_condition: false,
+            known: Vec::new(),
+        }
     }
 }
 
@@ -248,6 +267,9 @@ impl<'a> Visit<'_, 'a, '_> {
             return Ty::Any;
         }
         let (a, b) = (self.node(a).kind(), self.node(b).kind());
+        if let (Some(a), Some(b)) = (a, b) {
+            self.adds(node, *op, a, b);
+        }
         kinds::of_operator(*op, a, b)
     }
 
@@ -270,6 +292,14 @@ impl<'a> Visit<'_, 'a, '_> {
                     used.insert(member.to_owned());
                 }
                 _ => self.checker.used_params = None,
+            }
+        }
+        if name == "env" {
+            match (member, &mut self.checker.used_env) {
+                (Some(member), Some(used)) => {
+                    used.insert(member.to_owned());
+                }
+                _ => self.checker.used_env = None,
             }
         }
         match self.checker.name(name, self.own) {

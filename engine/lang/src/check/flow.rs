@@ -14,8 +14,13 @@ pub(crate) fn ends(steps: &[Step]) -> bool {
 
 /// Whether nothing follows a step, whatever happens.
 fn step_ends(step: &Step) -> bool {
+    step.when.is_none() && ends_if_run(step)
+}
+
+/// Whether nothing follows a step that is run.
+pub(crate) fn ends_if_run(step: &Step) -> bool {
     let goes_on = |arg: &Arg| !matches!(arg.kind, ArgKind::Value(Value::Bool(false)));
-    if step.when.is_some() || step.each.is_some() || step.continue_on_error.as_ref().is_some_and(goes_on) {
+    if step.each.is_some() || step.continue_on_error.as_ref().is_some_and(goes_on) {
         return false;
     }
     match &step.body {

@@ -62,6 +62,8 @@ struct Use {
     /// The field of a step's result; none for a variable.
     field: Option<String>,
     range: Range<u32>,
+    /// Conditions that hold there, by the expression itself.
+    held: Vec<String>,
 }
 
 /// `steps.<id>.<field>` or `steps['id']['field']`.
@@ -97,47 +99,90 @@ fn takes_null(rest: &[(Compare, ExprNode)]) -> bool {
 }
 
 /// Collects what is used without having been looked at before, inside the expression itself.
-fn uses(node: &ExprNode, guards: &[String], out: &mut Vec<Use>) {
+fn uses(expr: &Expr, node: &ExprNode, guards: &[String], held: &[String], out: &mut Vec<Use>) {
     let with = |more: Vec<String>| [guards, &more].concat();
     if let Some((id, field)) = step_field(node) {
         let looks = RESERVED.contains(&field) && field != "answer";
         if !looks && !guards.iter().any(|g| g.strip_prefix("steps.") == Some(id)) {
-            out.push(Use { name: id.to_owned(), field: Some(field.to_owned()), range: node.range.clone() });
+            out.push(Use { name: id.to_owned(), field: Some(field.to_owned()), range: node.range.clone(), held: held.to_vec() });
         }
         return;
     }
     match &node.kind {
         ExprKind::Var(name) if !guards.contains(name) => {
-            out.push(Use { name: name.clone(), field: None, range: node.range.clone() });
+            out.push(Use { name: name.clone(), field: None, range: node.range.clone(), held: held.to_vec() });
         }
-        ExprKind::And(a, b) | ExprKind::Or(a, b) => {
-            uses(a, guards, out);
-            uses(b, &with(mentioned(a)), out);
+        ExprKind::And(a, b) => {
+            uses(expr, a, guards, held, out);
+            uses(expr, b, &with(mentioned(a)), &[held, &parts_of(expr, a)].concat(), out);
+        }
+        ExprKind::Or(a, b) => {
+            uses(expr, a, guards, held, out);
+            uses(expr, b, &with(mentioned(a)), held, out);
         }
         ExprKind::If(test, yes, no) => {
-            uses(test, guards, out);
+            truth(expr, test, guards, held, out);
             let guards = with(mentioned(test));
-            uses(yes, &guards, out);
-            no.iter().for_each(|no| uses(no, &guards, out));
+            uses(expr, yes, &guards, &[held, &parts_of(expr, test)].concat(), out);
+            let otherwise = [held, &[negation(expr.text_of(&test.range))]].concat();
+            no.iter().for_each(|no| uses(expr, no, &guards, &otherwise, out));
         }
         ExprKind::Test(_, inner, args) => {
-            uses(inner, &with(mentioned(inner)), out);
-            args.positional.iter().for_each(|a| uses(a, guards, out));
+            uses(expr, inner, &with(mentioned(inner)), held, out);
+            args.positional.iter().for_each(|a| uses(expr, a, guards, held, out));
         }
         ExprKind::Filter(name, inner, args) => {
             let guarded = matches!(name.as_str(), "default" | "d");
-            uses(inner, &if guarded { with(mentioned(inner)) } else { guards.to_vec() }, out);
-            args.positional.iter().chain(args.named.iter().map(|(_, v)| v)).for_each(|a| uses(a, guards, out));
+            uses(expr, inner, &if guarded { with(mentioned(inner)) } else { guards.to_vec() }, held, out);
+            args.positional.iter().chain(args.named.iter().map(|(_, v)| v)).for_each(|a| uses(expr, a, guards, held, out));
         }
         ExprKind::Compare(first, rest) if takes_null(rest) => {
             for operand in std::iter::once(&**first).chain(rest.iter().map(|(_, n)| n)) {
                 // Null is equal to nothing else; a variable that was never set is still an error.
                 let seen = step_field(operand).map(|(id, _)| format!("steps.{id}"));
-                uses(operand, &with(seen.into_iter().collect()), out);
+                uses(expr, operand, &with(seen.into_iter().collect()), held, out);
             }
         }
-        _ => node.children().into_iter().for_each(|child| uses(child, guards, out)),
+        _ => node.children().into_iter().for_each(|child| uses(expr, child, guards, held, out)),
     }
+}
+
+/// As [`uses`], of something of which only matters whether it holds: the null of a step that has not run does not.
+fn truth(expr: &Expr, node: &ExprNode, guards: &[String], held: &[String], out: &mut Vec<Use>) {
+    let with = |more: Vec<String>| [guards, &more].concat();
+    match &node.kind {
+        _ if step_field(node).is_some() => {}
+        ExprKind::Not(inner) => truth(expr, inner, guards, held, out),
+        ExprKind::And(a, b) => {
+            truth(expr, a, guards, held, out);
+            truth(expr, b, &with(mentioned(a)), &[held, &parts_of(expr, a)].concat(), out);
+        }
+        ExprKind::Or(a, b) => {
+            truth(expr, a, guards, held, out);
+            truth(expr, b, &with(mentioned(a)), held, out);
+        }
+        _ => uses(expr, node, guards, held, out),
+    }
+}
+
+/// The conditions that hold when this one does.
+fn parts_of(expr: &Expr, node: &ExprNode) -> Vec<String> {
+    let mut parts = Vec::new();
+    conjuncts(expr, node, &mut parts);
+    parts.into_iter().map(str::to_owned).collect()
+}
+
+/// What holds where a condition does not.
+fn negation(text: &str) -> String {
+    match text.trim().strip_prefix("not ") {
+        Some(rest) => rest.trim().to_owned(),
+        None => format!("not {}", text.trim()),
+    }
+}
+
+/// What holds behind a step that ends the list when this holds.
+pub(crate) fn negated(when: &Expr) -> String {
+    negation(&when.text)
 }
 
 /// The parts of a condition that all hold when it does.
@@ -156,7 +201,8 @@ impl<'a> Checker<'a, '_> {
             return;
         }
         let mut found = Vec::new();
-        uses(&expr.root, &[], &mut found);
+        let look = if self.in_condition { truth } else { uses };
+        look(expr, &expr.root, &[], &[], &mut found);
         let mut told: Vec<String> = Vec::new();
         for one in found {
             if told.contains(&one.name) {
@@ -187,7 +233,8 @@ impl<'a> Checker<'a, '_> {
         let around = self.conditions_around();
         if one.field.is_none() {
             let when = self.scope.maybe_set(&one.name)?;
-            let guarded = around.iter().any(|e| self.holds(e, when) || mentioned(&e.root).contains(&one.name));
+            let known = self.known.iter().chain(&one.held).any(|known| known == when.text.trim());
+            let guarded = known || around.iter().any(|e| self.holds(e, when) || mentioned(&e.root).contains(&one.name));
             return (!guarded).then_some((when.span, "it is set only if this holds"));
         }
         let id = format!("steps.{}", one.name);
@@ -198,7 +245,9 @@ impl<'a> Checker<'a, '_> {
         self.scope.conditions(&one.name).iter().find_map(|cond| match cond {
             Cond::When(step) if !inside(step) => {
                 let when = step.when.as_ref()?;
-                let holds = around.iter().any(|e| self.holds(e, when));
+                let wanted = when.text.trim();
+                let holds =
+                    around.iter().any(|e| self.holds(e, when)) || self.known.iter().chain(&one.held).any(|known| known == wanted);
                 (!holds).then_some((when.span, "it runs only if this holds"))
             }
             Cond::Rescue(block) if !inside(block) => Some((block.body_span, "it runs only if a step of this block failed")),

@@ -3,7 +3,7 @@
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::inputs;
-use runbook_core::model::{Arg, Body, Step};
+use runbook_core::model::{Arg, Body, ParamType, Retry, Step};
 use runbook_core::module::{Effect, Entry, Kind};
 use runbook_core::span::{Span, Spanned};
 use runbook_core::suggest::nearest;
@@ -127,6 +127,17 @@ impl<'a> Checker<'a, '_> {
                 self.out.push(diagnostic);
                 continue;
             };
+            if let Some((span, what)) = self.secret_arg(arg).filter(|_| param.ty != ParamType::Secret) {
+                self.out.push(
+                    Diagnostic::warning(
+                        Code::SecretExposed,
+                        span,
+                        format!("`{what}` is a secret, and there it is taken for none"),
+                    )
+                    .also(param.name.span, "the parameter")
+                    .help("declare it there as a parameter of `type: secret`"),
+                );
+            }
             if !arg.is_literal() {
                 continue;
             }
@@ -239,7 +250,7 @@ impl<'a> Checker<'a, '_> {
 
     /// The first change in a step that is not known to be harmless when repeated.
     fn not_repeatable(&self, step: &'a Step) -> Option<(Span, String)> {
-        if step.idempotent == Some(true) {
+        if step.idempotent == Some(true) || step.retry.as_ref().is_some_and(once) {
             return None;
         }
         match &step.body {
@@ -261,4 +272,9 @@ impl<'a> Checker<'a, '_> {
             _ => None,
         }
     }
+}
+
+/// Whether a retry is one attempt.
+fn once(retry: &Retry) -> bool {
+    retry.attempts.as_ref().is_some_and(|a| a.is_literal() && a.skeleton().as_int() == Some(1))
 }

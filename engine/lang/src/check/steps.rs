@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use runbook_core::code::Code;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::expr::Expr;
-use runbook_core::model::{Body, Confirm, Each, GradeLimits, Over, Retry, Step, WaitBody};
+use runbook_core::model::{Arg, Body, Confirm, Each, GradeLimits, Over, Retry, Step, WaitBody};
+
+use runbook_core::span::Span;
 
 use super::expr::{Checker, Own};
 use super::graph::{self, Edges};
 use super::scope::Parallel;
-use super::ty::{Fixed, Ty};
+use super::ty::{Fixed, Kind, Ty};
 use crate::walk;
 
 /// What steps at a place may do.
@@ -29,9 +31,15 @@ impl<'a> Checker<'a, '_> {
         if duty != Duty::Look("checks") {
             self.unreachable_steps(steps);
         }
+        let known = self.known.len();
         for step in steps {
             self.step(step, duty);
+            // Behind `when: X` and `stop`, X does not hold.
+            if let Some(when) = step.when.as_ref().filter(|_| super::flow::ends_if_run(step)) {
+                self.known.push(super::maybe::negated(when));
+            }
         }
+        self.known.truncate(known);
     }
 
     /// A list of steps with a scope of its own.
@@ -65,17 +73,22 @@ impl<'a> Checker<'a, '_> {
         self.body(step, duty);
         let own = Own { step };
         for expr in &step.expect {
-            self.expr(expr, Some(&own));
-            self.condition(expr, "expect");
+            self.condition(expr, Some(&own), "expect");
         }
         if let Some(grade) = &step.grade {
-            self.expr(&grade.value, Some(&own));
+            let ty = self.expr(&grade.value, Some(&own));
             match &grade.limits {
                 GradeLimits::By(by) => {
                     self.expr(by, Some(&own));
                 }
                 GradeLimits::Inline { target, warning, critical, .. } => {
-                    [target, warning, critical].into_iter().for_each(|a| self.maybe(a.as_ref()));
+                    let limits: Vec<&Arg> = [target, warning, critical].into_iter().flatten().collect();
+                    limits.iter().for_each(|limit| self.arg(limit));
+                    // That they are of different kinds has been told.
+                    let kinds: Vec<Option<Kind>> = limits.iter().map(|limit| Ty::Written(limit).kind()).collect();
+                    if kinds.array_windows().all(|[a, b]| a == b) {
+                        limits.into_iter().take(1).for_each(|limit| self.limit(ty, limit));
+                    }
                 }
             }
         }
@@ -110,14 +123,21 @@ impl<'a> Checker<'a, '_> {
     fn each(&mut self, each: &'a Each) {
         let (item, secret) = match &each.over {
             Over::Expr(expr) => {
-                let item = match self.expr(expr, None) {
+                let ty = self.expr(expr, None);
+                let item = match ty {
                     Ty::Services => Ty::Service(None),
                     _ => Ty::Any,
                 };
+                if let Some(kind) = ty.kind().filter(|k| !matches!(k, Kind::List | Kind::Map | Kind::Null)) {
+                    self.no_list(expr.span, kind);
+                }
                 (item, self.secret(expr).is_some())
             }
             Over::Literal(arg) => {
                 self.arg(arg);
+                if let Some(kind) = Ty::Written(arg).kind().filter(|k| !matches!(k, Kind::List | Kind::Map)) {
+                    self.no_list(arg.span, kind);
+                }
                 (Ty::Any, self.secret_arg(arg).is_some())
             }
         };
@@ -132,9 +152,44 @@ impl<'a> Checker<'a, '_> {
         self.scope.add_value(&each.bind, item, secret);
     }
 
+    fn no_list(&mut self, span: Span, kind: Kind) {
+        let help = match kind {
+            Kind::Number => "for a number of times, write `for_each: range(3)`",
+            _ => "write a list: `[a, b]`",
+        };
+        self.out.push(
+            Diagnostic::error(Code::KindMismatch, span, format!("`for_each` needs a list or a map, found {}", kind.word()))
+                .help(help),
+        );
+    }
+
+    /// A limit of a grade, held against the value that is graded.
+    fn limit(&mut self, value: Ty<'a>, limit: &'a Arg) {
+        let (Some(value), Some(of_limit)) = (value.kind(), Ty::Written(limit).kind()) else { return };
+        if value == of_limit || value == Kind::Null || of_limit == Kind::Null || !limit.is_literal() {
+            return;
+        }
+        let text = limit.skeleton().to_string();
+        let help = match value {
+            Kind::Number if text.trim_end_matches('%').parse::<f64>().is_ok() => {
+                format!("write `{}`", text.trim_end_matches('%'))
+            }
+            Kind::Size => "give it a unit: `10MB`, `1GiB`".to_owned(),
+            Kind::Duration => "give it a unit: `5s`, `10m`".to_owned(),
+            _ => format!("write {}", value.word()),
+        };
+        self.out.push(
+            Diagnostic::error(
+                Code::KindMismatch,
+                limit.span,
+                format!("{} cannot be graded against {}", value.word(), of_limit.word()),
+            )
+            .help(help),
+        );
+    }
+
     pub(super) fn when(&mut self, when: &Expr) {
-        self.expr(when, None);
-        self.condition(when, "when");
+        self.condition(when, None, "when");
     }
 
     fn retry(&mut self, retry: &'a Retry, own: &Own<'a>) {
@@ -144,8 +199,7 @@ impl<'a> Checker<'a, '_> {
             self.maybe(arg.as_ref());
         }
         for expr in &retry.give_up_when {
-            self.expr(expr, Some(own));
-            self.condition(expr, "give_up_when");
+            self.condition(expr, Some(own), "give_up_when");
         }
     }
 

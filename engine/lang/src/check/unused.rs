@@ -27,6 +27,26 @@ impl<'a> Checker<'a, '_> {
                 );
             }
         }
+        // A command may read its environment itself.
+        let mut commands = false;
+        for list in lists {
+            walk::each_step(list, &mut |s| {
+                commands |= matches!(&s.body, Body::Module(c) if matches!(c.name.value.as_str(), "command" | "shell"))
+            });
+        }
+        for env in unit
+            .playbook
+            .env
+            .iter()
+            .filter(|_| !commands)
+            .filter(|e| !self.used_env.as_ref().is_none_or(|used| used.contains(&e.name.value)))
+        {
+            let name = &env.name.value;
+            self.out.push(
+                Diagnostic::warning(Code::Unused, env.name.span, format!("the environment variable `{name}` is never used"))
+                    .help(format!("use it as `env.{name}`, or take it out")),
+            );
+        }
         self.unused_ids(unit, lists);
         let mut names: Vec<&Spanned<String>> = unit.playbook.vars.iter().map(|(name, _)| name).collect();
         for list in lists {
