@@ -279,6 +279,44 @@ steps:
 }
 
 #[test]
+fn the_limits_that_an_answer_hangs_on_are_filled_in() {
+    let workspace = Workspace::with(
+        "t",
+        "\
+playbook: How long is the queue?
+triage:
+  - ask: How long is it?
+    check: { command: [mailq, --json], effect: read }
+    answer: \"'empty' if json.count == 0 else 'short' if json.count < thresholds.q.warning else 'long'\"
+    choices: [empty, short, long]
+    cases: { empty: continue, short: continue, long: { finding: long } }
+  - ask: How old is it?
+    check: { command: [mailq, --age], effect: read }
+    answer: \"'new' if not (json.age > thresholds.age.warning and json.n) else 'old'\"
+    choices: [new, old]
+    cases: { new: continue, old: { finding: old } }
+  - ask: Which?
+    check: { command: [mailq, --which], effect: read }
+    answer: \"json.kinds[thresholds.q.warning]\"
+    choices: [a, b]
+    cases: { a: { finding: a }, b: { finding: b } }
+",
+    );
+    workspace.write(
+        "playbooks/system.yaml",
+        "system: s\nthresholds:\n  q: { warning: 100, critical: 1000 }\n  age: { warning: 2h, critical: 1d }\n",
+    );
+    let text = page(&workspace, &["t"]);
+    for line in [
+        "The answer is `empty` if `json.count` is `0`; else `short` if `json.count` is less than `100`; otherwise `long`.",
+        "The answer is `'new' if not (json.age > 2h and json.n) else 'old'`.",
+        "The answer is `json.kinds[100]`.",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn no_secret_is_written() {
     let workspace = project();
     let mut command = workspace.command(&["doc", "plant/everything", "--param", "token=hunter2"]);

@@ -115,7 +115,7 @@ impl Doc<'_> {
             (_, false) => {}
         }
         if let Some(answer) = &question.answer {
-            md.block(&format!("The answer is {}{}.", md::code(&answer.text), self.speaks_of(answer)));
+            md.block(&format!("The answer is {}.", self.derived(answer, &self.known)));
         }
         match question.auto {
             Auto::Suggest if !question.check.is_empty() => md.block("Do not trust that alone: it is only a hint."),

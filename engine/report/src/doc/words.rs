@@ -12,7 +12,30 @@ use crate::known::{Known, words};
 impl Doc<'_> {
     /// A condition in words, where there are some: "`keep` is more than `2`"; otherwise as it is written.
     pub(super) fn condition(&self, expr: &Expr, known: &Known<'_>) -> String {
-        self.phrase(expr, &expr.root, known).unwrap_or_else(|| format!("{} holds{}", written(expr), self.speaks_of(expr)))
+        self.phrase(expr, &expr.root, known)
+            .unwrap_or_else(|| format!("{} holds{}", md::code(&filled(expr, &expr.root, known)), self.speaks_of(expr)))
+    }
+
+    /// How a value comes about, where it hangs on conditions: "`short` if `json.count` is less than `100`; otherwise `long`";
+    /// otherwise as it is written.
+    pub(super) fn derived(&self, expr: &Expr, known: &Known<'_>) -> String {
+        self.choice(expr, &expr.root, known)
+            .unwrap_or_else(|| format!("{}{}", md::code(&filled(expr, &expr.root, known)), self.speaks_of(expr)))
+    }
+
+    /// The branches of `a if b else c`, if their conditions can be put in words.
+    fn choice(&self, expr: &Expr, node: &ExprNode, known: &Known<'_>) -> Option<String> {
+        let value = |n: &ExprNode| match &n.kind {
+            ExprKind::Const(value) => md::code(&words(value)),
+            _ => md::code(&filled(expr, n, known)),
+        };
+        let mut branches = Vec::new();
+        let mut rest = node;
+        while let ExprKind::If(condition, then, otherwise) = &rest.kind {
+            branches.push(format!("{} if {}", value(then), self.phrase(expr, condition, known)?));
+            rest = otherwise.as_deref()?;
+        }
+        (!branches.is_empty()).then(|| format!("{}; otherwise {}", branches.join("; else "), value(rest)))
     }
 
     fn phrase(&self, expr: &Expr, node: &ExprNode, known: &Known<'_>) -> Option<String> {
@@ -205,8 +228,36 @@ fn flag(expr: &Expr, node: &ExprNode) -> String {
     }
 }
 
-fn written(expr: &Expr) -> String {
-    md::code(&expr.text)
+/// A part of an expression as it is written, with the values of the system or playbook in place of their names.
+fn filled(expr: &Expr, node: &ExprNode, known: &Known<'_>) -> String {
+    let mut found: Vec<(usize, usize, String)> = Vec::new();
+    node.walk(&mut |part| {
+        let (start, end) = (part.range.start as usize, part.range.end as usize);
+        let is_inside = found.iter().any(|(from, to, _)| *from <= start && end <= *to);
+        if matches!(part.kind, ExprKind::Attr(..) | ExprKind::Item(..))
+            && !is_inside
+            // A parameter is told by its name: its value here is only one of several.
+            && part.dotted().is_none_or(|path| path.first() != Some(&"params"))
+            && let Some(value) = known.part(expr, part)
+        {
+            let text = match value.bare() {
+                Value::Null | Value::List(_) | Value::Map(_) => return,
+                Value::Str(text) => format!("'{text}'"),
+                other => other.to_string(),
+            };
+            found.push((start, end, text));
+        }
+    });
+    found.sort_by_key(|(start, ..)| *start);
+    let mut out = String::new();
+    let mut at = node.range.start as usize;
+    for (start, end, text) in found {
+        out.push_str(expr.text.get(at..start).unwrap_or_default());
+        out.push_str(&text);
+        at = end;
+    }
+    out.push_str(expr.text.get(at..node.range.end as usize).unwrap_or_default());
+    out.trim().to_owned()
 }
 
 /// Fields that are true or false, in words.
