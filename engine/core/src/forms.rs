@@ -45,6 +45,10 @@ const URL: &str = "a URL is written like `http://127.0.0.1:8000/health`";
 
 /// What is wrong with a URL that a module is to ask.
 pub fn url(text: &str) -> Option<Wrong> {
+    if let Some((range, name)) = foreign_value(text) {
+        let message = format!("`{}` is no value here", &text[range.clone()]);
+        return Some(Wrong::new(message, format!("a value is written in double braces: `{{{{ {name} }}}}`")).at(range));
+    }
     if text.starts_with("unix:") && text.len() > 5 {
         return None;
     }
@@ -94,6 +98,16 @@ pub fn url(text: &str) -> Option<Wrong> {
         wrong.range = wrong.range.map(|r| host_at + r.start..host_at + r.end);
         wrong
     })
+}
+
+/// A value in the way of other tools, `${name}` or `{name}`: its place and the name.
+fn foreign_value(text: &str) -> Option<(std::ops::Range<usize>, &str)> {
+    let open = text.find('{')?;
+    let (name, _) = text[open + 1..].split_once('}')?;
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let start = if text[..open].ends_with('$') { open - 1 } else { open };
+    named.then(|| (start..open + 1 + name.len() + 1, name))
 }
 
 /// What is wrong with a link for people, which may have any scheme.

@@ -88,6 +88,10 @@ pub(crate) fn disagree(sort: Sort, a: Kind, b: Kind, nodes: (&ExprNode, &ExprNod
                     }
                     return Some(format!("`{}` is {}", text(other), kind.word()));
                 }
+                // The outcome of a step is a word, and none of them is true.
+                if kind == Kind::Bool && matches!(&node.kind, ExprKind::Attr(_, name) if name == "outcome") {
+                    return Some(format!("compare it with a word: `{} == 'ok'`", text(node)));
+                }
                 let filter = match kind {
                     Kind::Number => "int",
                     Kind::Duration => "duration",

@@ -90,6 +90,12 @@ impl Reader<'_> {
         {
             self.wrong(node, "choices", "a list such as `[a, b]`");
         }
+        if let Some(node) = fields.get("choices").filter(|n| n.as_list().is_some_and(<[Node]>::is_empty)) {
+            self.out.push(
+                Diagnostic::error(Code::WrongType, node.span, "`choices` is empty, so no value would fit")
+                    .help("write `choices: [a, b]`"),
+            );
+        }
         let written = default.as_ref().filter(|d| matches!(&d.kind, ArgKind::Value(v) if !v.is_null() && !v.is_unknown()));
         if ty == ParamType::Secret
             && let Some(written) = written

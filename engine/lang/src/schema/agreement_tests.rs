@@ -44,6 +44,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ("b82-urls", "`url` of `http`: `", "a pattern does not count, and knows no addresses"),
     ("b82-urls", "`htp://` is no scheme", "a link may have any scheme, and what is a slip a pattern does not know"),
     ("b86-times", "`until` takes a time", "a pattern knows no calendar"),
+    ("b36-choices", "`choices` is empty", "the key takes a list of values or a template"),
     ("b86-times", "`time` needs a time", "it is inside a template"),
     ("b87-sizes", "`size` needs a size", "it is inside a template"),
     ("system-places", "`htp://` is no scheme", "the URL of a service may be a template"),
