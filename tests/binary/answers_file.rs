@@ -154,3 +154,29 @@ fn a_secret_from_a_file_is_never_shown() {
     }
     assert!(report.contains("*** (pw)"), "{report}");
 }
+
+#[test]
+fn a_tree_asks_for_no_answers_of_its_remedies() {
+    let workspace = Workspace::with(
+        "tree",
+        "playbook: T\ntriage: { id: up, ask: Up?, yes: continue, no: { finding: down, remedy: { play: fix } } }\n",
+    );
+    workspace.write("playbooks/fix.yaml", "playbook: F\nsteps: [{ id: sure, manual: Sure }]\n");
+    let file = workspace.run(&["answers", "tree"]).expect(0).stdout;
+    assert!(file.starts_with("# Answers for `tree`, to be given with: runbook triage tree --answers FILE\n"), "{file}");
+    assert!(!file.contains("sure") && !file.contains("not listed"), "{file}");
+    workspace.write("a.yaml", &file.replace("  up:\n", "  up: yes\n"));
+    let out = workspace.run(&["triage", "tree", "--answers", "a.yaml", "--no-input"]).expect(0);
+    assert!(!out.stderr.contains("not asked for"), "{}", out.stderr);
+}
+
+#[test]
+fn a_step_of_a_played_playbook_is_answered_by_its_path() {
+    let workspace = Workspace::with("outer", "playbook: O\nsteps: [{ play: inner }]\n");
+    workspace.write("playbooks/inner.yaml", "playbook: I\nsteps: [{ manual: Look at it }]\n");
+    let file = workspace.run(&["answers", "outer"]).expect(0).stdout;
+    let line = "  \"steps[1]>inner:steps[1]\":\n";
+    assert!(file.contains(line) && !file.contains("not listed"), "{file}");
+    workspace.write("a.yaml", &file.replace(line, "  \"steps[1]>inner:steps[1]\": done\n"));
+    workspace.run(&["play", "outer", "--answers", "a.yaml", "--no-input"]).expect(0);
+}

@@ -243,7 +243,7 @@ fn the_file_to_fill_in_has_every_question_and_is_accepted() {
         "  # Deeper\n  # done, skip, failed or later\n  deep:",
         "  steps[11].block[1]:",
         "confirm:\n  # wipe (file.remove): the word is wipe\n  wipe:\n  # typed (command): the word is sure\n  typed:",
-        "# 1 question is not listed",
+        "  \"steps[12]>inner:steps[2]\":",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -258,6 +258,53 @@ fn the_file_to_fill_in_has_every_question_and_is_accepted() {
     let (_, plan) = read(TREE, "a.yaml", "answers:\n");
     let text = answers_template(&plan, &common::registry(), &|_| false);
     assert!(text.contains("  # Is it up?\n  # yes, no or unknown\n  up:"), "{text}");
+    assert!(text.starts_with("# Answers for `p`, to be given with: runbook triage p --answers FILE\n"), "{text}");
+}
+
+#[test]
+fn what_only_a_remedy_asks_is_not_in_the_file() {
+    let tree = "\
+playbook: A tree
+triage:
+  id: up
+  ask: Is it up?
+  yes: { finding: fine }
+  no: { finding: down, remedy: { play: inner } }
+";
+    let (_, plan) = read(tree, "a.yaml", "answers:\n");
+    let text = answers_template(&plan, &common::registry(), &|_| false);
+    assert!(text.ends_with("answers:\n  # Is it up?\n  # yes, no or unknown\n  up:\n"), "{text}");
+}
+
+#[test]
+fn questions_without_an_id_are_listed_by_the_path_on_which_they_are_asked() {
+    let middle = "playbook: Middle\nsteps:\n  - { play: last }\n  - { play: last, for_each: [a, b] }\n";
+    let files = [
+        ("playbooks/p.yaml", "playbook: P\nsteps:\n  - { play: middle }\n  - block: [{ play: middle }]\n"),
+        ("playbooks/middle.yaml", middle),
+        ("playbooks/last.yaml", "playbook: Last\nsteps:\n  - { manual: nameless }\n  - { file.remove: /tmp/a }\n"),
+    ];
+    let loader = MemoryLoader::new(files);
+    let registry = common::registry();
+    let plan = load(&loader, "p", &registry, &Options::default()).unwrap_or_else(|f| panic!("{:?}", f.diagnostics)).plan;
+    let text = answers_template(&plan, &registry, &|_| false);
+    for line in [
+        "  \"steps[1]>middle:steps[1]>last:steps[1]\":\n",
+        "  \"steps[2].block[1]>middle:steps[1]>last:steps[1]\":\n",
+        "the word is steps[1]>middle:steps[1]>last:steps[2]\n  \"steps[1]>middle:steps[1]>last:steps[2]\":\n",
+        "# 2 questions are not listed, since a loop asks: give the step an `id`, so that they can be answered by name.",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let path = "steps[1]>middle:steps[1]>last:steps[2]";
+    let filled = text.replace(&format!("  \"{path}\":\n"), &format!("  \"{path}\": \"{path}\"\n"));
+    assert_ne!(filled, text);
+    let loader = MemoryLoader::new(files.into_iter().chain([("a.yaml", filled.as_str())]));
+    let read = read_answers(&loader, "a.yaml", &plan, &registry);
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+    let wrong = filled.replace(&format!(": \"{path}\"\n"), ": \"steps[1]\"\n");
+    let loader = MemoryLoader::new(files.into_iter().chain([("a.yaml", wrong.as_str())]));
+    assert_eq!(read_answers(&loader, "a.yaml", &plan, &registry).diagnostics.len(), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! An answers file to fill in.
 
-use runbook_core::model::{Answers, Arg, ParamType, Plan, Step};
+use std::collections::HashMap;
+
+use runbook_core::model::{Answers, Arg, Body, Contents, ParamType, Plan, Step, each_placed};
 use runbook_core::module::Registry;
 
 use super::question::{Question, Questions, What};
@@ -8,28 +10,34 @@ use super::question::{Question, Questions, What};
 /// The questions of a plan as an answers file in which every answer is empty, but for the ids that `known` says are answered.
 pub fn template(plan: &Plan, registry: &Registry, known: &dyn Fn(&str) -> bool) -> String {
     let questions = Questions::of(plan, registry);
+    let ways = Ways::of(plan);
+    // An id is the same wherever its playbook is played.
+    let anywhere = [Some(String::new())];
     let mut answers = String::new();
     let mut confirms = String::new();
     let mut nameless = 0;
     let mut written: Vec<String> = Vec::new();
     for question in questions.iter().filter(|q| !matches!(q.what, What::Maybe)) {
-        // A path in a played playbook depends on who plays it.
-        let id = question.answered_by().filter(|_| question.id.is_some() || question.unit == plan.root);
-        let Some(id) = id else {
-            nameless += 1;
-            continue;
-        };
-        if known(&id) || written.contains(&id) {
-            continue;
+        // A remedy is run by itself, after the walk of its tree: what it asks is not asked here.
+        let Some(ways) = ways.units.get(question.unit) else { continue };
+        for way in if question.id.is_some() { anywhere.as_slice() } else { ways.as_slice() } {
+            let Some(id) = way.as_ref().and_then(|way| Some(format!("{way}{}", question.answered_by()?))) else {
+                nameless += 1;
+                continue;
+            };
+            if known(&id) || written.contains(&id) {
+                continue;
+            }
+            let section = if matches!(question.what, What::Word(..)) { &mut confirms } else { &mut answers };
+            for line in about(question, &id) {
+                section.push_str(&format!("  # {}\n", one_line(&line)));
+            }
+            section.push_str(&format!("  {}:\n", key(&id)));
+            written.push(id);
         }
-        let section = if matches!(question.what, What::Word(..)) { &mut confirms } else { &mut answers };
-        for line in about(question) {
-            section.push_str(&format!("  # {}\n", one_line(&line)));
-        }
-        section.push_str(&format!("  {id}:\n"));
-        written.push(id);
     }
-    let mut out = format!("# Answers for `{0}`, to be given with: runbook play {0} --answers FILE\n", plan.root);
+    let verb = if matches!(plan.root_unit().playbook.contents, Contents::Triage(_)) { "triage" } else { "play" };
+    let mut out = format!("# Answers for `{0}`, to be given with: runbook {verb} {0} --answers FILE\n", plan.root);
     out.push_str("# What is left empty is not answered.\n");
     out.push_str(&format!("playbook: {}\n", plan.root));
     if written.is_empty() && nameless == 0 {
@@ -45,15 +53,63 @@ pub fn template(plan: &Plan, registry: &Registry, known: &dyn Fn(&str) -> bool) 
         out.push_str(&confirms);
     }
     if nameless > 0 {
-        let (what, them) = if nameless == 1 { ("1 question is", "it") } else { ("more questions are", "them") };
-        let count = if nameless == 1 { String::new() } else { format!("{nameless} ") };
-        out.push_str(&format!("# {count}{what} not listed: give the step an `id`, so that {them} can be answered by name.\n"));
+        let (what, them) =
+            if nameless == 1 { ("1 question is".to_owned(), "it") } else { (format!("{nameless} questions are"), "they") };
+        out.push_str(&format!(
+            "# {what} not listed, since a loop asks: give the step an `id`, so that {them} can be answered by name.\n"
+        ));
     }
     out
 }
 
+/// The playbooks that are walked, each with what stands before the paths of its steps; none where a loop plays it, since the items
+/// are not known yet.
+#[derive(Default)]
+struct Ways<'p> {
+    units: HashMap<&'p str, Vec<Option<String>>>,
+    count: usize,
+}
+
+/// A playbook may be played in many places, each of which plays others: more ways than these are not written out.
+const MOST_WAYS: usize = 500;
+
+impl<'p> Ways<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let mut out = Ways::default();
+        out.enter(plan, &plan.root, Some(String::new()));
+        out
+    }
+
+    fn enter(&mut self, plan: &'p Plan, name: &'p str, way: Option<String>) {
+        let ways = self.units.entry(name).or_default();
+        if ways.contains(&way) || self.count >= MOST_WAYS {
+            return;
+        }
+        ways.push(way.clone());
+        self.count += 1;
+        let Some(unit) = plan.units.get(name) else { return };
+        let mut looping: Vec<String> = Vec::new();
+        each_placed(&unit.playbook, &mut |placed| {
+            if placed.step.each.is_some() {
+                looping.push(placed.path.clone());
+            }
+            let Body::Play { name: other, .. } = &placed.step.body else { return };
+            let Some(played) = plan.resolve(name, &other.value) else { return };
+            let full = played.playbook.full_name.as_str();
+            let loops = looping.iter().any(|l| placed.path.starts_with(l.as_str()));
+            let way = way.as_ref().filter(|_| !loops).map(|way| format!("{way}{}>{full}:", placed.path));
+            self.enter(plan, full, way);
+        });
+    }
+}
+
+/// An id as the key of a map: a path may hold what would end it.
+fn key(id: &str) -> String {
+    if id.contains([':', '>', '#', '@']) { format!("\"{id}\"") } else { id.to_owned() }
+}
+
 /// What a question asks, and what it takes.
-fn about(question: &Question<'_>) -> Vec<String> {
+fn about(question: &Question<'_>, id: &str) -> Vec<String> {
     match &question.what {
         What::Param(param) => {
             let mut lines = vec![param.ask.clone().unwrap_or_default(), takes(param.ty, param.choices.as_ref())];
@@ -72,7 +128,7 @@ fn about(question: &Question<'_>) -> Vec<String> {
         What::Word(step, word) => {
             let word = match word {
                 Some(word) => word.text.to_string(),
-                None => question.answered_by().unwrap_or_default(),
+                None => id.to_owned(),
             };
             vec![format!("{}: the word is {word}", called(step))]
         }
