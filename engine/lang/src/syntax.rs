@@ -217,6 +217,11 @@ fn escape(b: &Broken<'_>) -> Diagnostic {
 fn indent(b: &Broken<'_>) -> Diagnostic {
     let start = b.line_start(b.at);
     let lead = &b.text[start..b.at];
+    if lead.trim_start().starts_with("- ") && b.text[..start].trim_end().lines().last().is_some_and(|l| l.contains(": ")) {
+        return b
+            .error(b.at, "this line goes on with the text above it, as it is indented deeper")
+            .help("put the `-` as far left as the steps above; or take the `- ` away, if it belongs to the step above");
+    }
     if !lead.trim().is_empty() {
         return b
             .error(b.at, "nothing may follow here")
