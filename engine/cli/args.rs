@@ -115,6 +115,8 @@ pub(crate) enum Command {
         which: SchemaKind,
     },
     /// Write the questions of a playbook as an answers file to fill in.
+    ///
+    /// With --json, the questions as one document: for each its id, where the answer stands, what is asked and what it takes.
     Answers {
         /// The playbook.
         name: String,
@@ -130,6 +132,8 @@ pub(crate) enum Command {
     /// List the runs, or show one.
     Runs(Runs),
     /// Explain a diagnostic's code.
+    ///
+    /// With --json, as one document: the code with its severity, title, explanation and example; or all of them.
     Explain {
         /// The code, such as E0201; all of them without one.
         code: Option<String>,

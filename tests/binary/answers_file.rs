@@ -180,3 +180,29 @@ fn a_step_of_a_played_playbook_is_answered_by_its_path() {
     workspace.write("a.yaml", &file.replace(line, "  \"steps[1]>inner:steps[1]\": done\n"));
     workspace.run(&["play", "outer", "--answers", "a.yaml", "--no-input"]).expect(0);
 }
+
+#[test]
+fn questions_and_codes_are_data_too() {
+    let workspace = project();
+    let data = |args: &[&str]| -> serde_json::Value {
+        let out = workspace.run(args).expect(0).stdout;
+        serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}\n{out}"))
+    };
+    let asked = data(&["answers", "ask", "--json"]);
+    assert_eq!(asked["playbook"], "ask");
+    assert_eq!(asked["command"], "runbook play ask --answers FILE");
+    assert_eq!(asked["not_listed"], 0);
+    let ids: Vec<&str> = asked["questions"].as_array().unwrap().iter().map(|q| q["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["zone", "who", "count", "look", "go", "wipe"]);
+    let zone = serde_json::json!({
+        "id": "zone", "under": "answers", "question": "Which zone?", "takes": "one of eu, us", "note": null, "word": null,
+    });
+    assert_eq!(asked["questions"][0], zone);
+    assert_eq!((&asked["questions"][5]["under"], &asked["questions"][5]["word"]), (&"confirm".into(), &"wipe".into()));
+    let code = data(&["explain", "E0201", "--json"]);
+    assert_eq!((&code["code"], &code["severity"]), (&"E0201".into(), &"error".into()));
+    assert!(code["explanation"].as_str().unwrap().contains("not known") && code["example"]["wrong"].is_string(), "{code}");
+    let all = data(&["explain", "--json"]);
+    assert!(all["codes"].as_array().unwrap().contains(&code), "{all}");
+    workspace.run(&["explain", "E9", "--json"]).expect(2);
+}

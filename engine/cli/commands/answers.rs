@@ -6,7 +6,7 @@ use std::io::Write;
 use runbook_core::exit::Exit;
 use runbook_core::model::Plan;
 use runbook_core::module::Registry;
-use runbook_lang::{DiskLoader, Options, answers_template, read_answers};
+use runbook_lang::{DiskLoader, Options, answers_sheet, answers_template, read_answers};
 use runbook_runtime::live::FileAnswers;
 
 use super::{loader, say, tell_diagnostics};
@@ -24,7 +24,11 @@ pub(crate) fn answers(context: &Context, name: &str, profile: Option<String>) ->
     let registry = runbook_modules::builtins();
     match runbook_lang::load(&loader, name, &registry, &Options { profile }) {
         Ok(loaded) => {
-            say(&answers_template(&loaded.plan, &registry, &|_| false));
+            if context.common.json {
+                say(&serde_json::to_string_pretty(&answers_sheet(&loaded.plan, &registry, &|_| false)).unwrap_or_default());
+            } else {
+                say(&answers_template(&loaded.plan, &registry, &|_| false));
+            }
             Exit::Ok
         }
         Err(failed) => {

@@ -36,7 +36,9 @@ mod suite_tests;
 mod testing;
 
 pub use allow::Allow;
-pub use answers::{Answers, Given, ReadAnswers, read_answers, template as answers_template};
+pub use answers::{
+    Answers, Asked, Given, ReadAnswers, Sheet, read_answers, sheet as answers_sheet, template as answers_template,
+};
 pub use bless::bless;
 pub use format::{NotFormatted, format};
 pub use index::{Listed, PlaybookKind, index};

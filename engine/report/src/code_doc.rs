@@ -3,6 +3,7 @@
 use runbook_core::code::Code;
 use runbook_core::exit::Exit;
 use runbook_core::expr::{Callable, CallableKind, FUNCTIONS};
+use serde_json::json;
 
 use crate::ink::{Ink, Line, wrap};
 use crate::page::{Page, cell, code};
@@ -12,7 +13,7 @@ use crate::sanitize::sanitize;
 /// What `runbook explain CODE` prints.
 pub fn explain(of: Code, policy: &TermPolicy) -> String {
     let mut page = Page::new(policy);
-    let kind = if of.as_str().starts_with('W') { "warning" } else { "error" };
+    let kind = severity(of);
     page.title(&format!("{kind}[{of}]: {}", of.title()), "");
     page.blank();
     page.prose(2, Ink::Plain, of.explanation());
@@ -30,6 +31,31 @@ pub fn explain(of: Code, policy: &TermPolicy) -> String {
         page.prose(2, Ink::Dim, &format!("Where it is meant, `# runbook: allow {of}` on the line above silences it."));
     }
     page.finish()
+}
+
+/// A code as JSON, with a line break at the end.
+pub fn explain_json(of: Code) -> String {
+    format!("{:#}\n", code_json(of))
+}
+
+/// All codes as JSON, with a line break at the end.
+pub fn codes_json() -> String {
+    let all: Vec<serde_json::Value> = Code::ALL.iter().map(|of| code_json(*of)).collect();
+    format!("{:#}\n", json!({ "codes": all }))
+}
+
+fn code_json(of: Code) -> serde_json::Value {
+    json!({
+        "code": of.as_str(),
+        "severity": severity(of),
+        "title": of.title(),
+        "explanation": of.explanation(),
+        "example": of.example().map(|e| json!({ "wrong": e.wrong, "right": e.right })),
+    })
+}
+
+fn severity(of: Code) -> &'static str {
+    if of.as_str().starts_with('W') { "warning" } else { "error" }
 }
 
 /// All codes with their titles.

@@ -19,7 +19,7 @@ use runbook_core::span::{SourceId, SourceMap, Span, Spanned};
 use runbook_core::suggest::nearest;
 use runbook_core::value::Value;
 
-pub use template::template;
+pub use template::{Asked, Sheet, sheet, template};
 
 use crate::decode::Reader;
 use crate::keys::{ANSWERS_FILE, GIVEN};

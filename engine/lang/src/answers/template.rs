@@ -2,64 +2,121 @@
 
 use std::collections::HashMap;
 
+use runbook_core::expr::Template;
 use runbook_core::model::{Answers, Arg, Body, Contents, ParamType, Plan, Step, each_placed};
 use runbook_core::module::Registry;
+use serde::Serialize;
 
 use super::question::{Question, Questions, What};
 
+/// A question, to be answered in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Asked {
+    /// The key under which it is answered.
+    pub id: String,
+    /// The section of the file: `answers` or `confirm`.
+    pub under: &'static str,
+    /// What is asked.
+    pub question: String,
+    /// What an answer looks like; none where any text will do.
+    pub takes: Option<String>,
+    /// What else is to be known.
+    pub note: Option<String>,
+    /// Of what loses something, the word that confirms it.
+    pub word: Option<String>,
+}
+
+/// The questions of a plan, to be answered in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sheet {
+    /// The playbook's full name.
+    pub playbook: String,
+    /// What is typed to give the answers.
+    pub command: String,
+    /// The questions, in the order in which they stand in the playbooks.
+    pub questions: Vec<Asked>,
+    /// How many more a loop asks, which have no name before it runs.
+    pub not_listed: usize,
+}
+
 /// The questions of a plan as an answers file in which every answer is empty, but for the ids that `known` says are answered.
 pub fn template(plan: &Plan, registry: &Registry, known: &dyn Fn(&str) -> bool) -> String {
-    let questions = Questions::of(plan, registry);
+    sheet(plan, registry, known).text()
+}
+
+/// The questions of a plan, but for the ids that `known` says are answered.
+pub fn sheet(plan: &Plan, registry: &Registry, known: &dyn Fn(&str) -> bool) -> Sheet {
+    let verb = if matches!(plan.root_unit().playbook.contents, Contents::Triage(_)) { "triage" } else { "play" };
+    let mut out = Sheet {
+        playbook: plan.root.clone(),
+        command: format!("runbook {verb} {} --answers FILE", plan.root),
+        questions: Vec::new(),
+        not_listed: 0,
+    };
     let ways = Ways::of(plan);
     // An id is the same wherever its playbook is played.
     let anywhere = [Some(String::new())];
-    let mut answers = String::new();
-    let mut confirms = String::new();
-    let mut nameless = 0;
-    let mut written: Vec<String> = Vec::new();
-    for question in questions.iter().filter(|q| !matches!(q.what, What::Maybe)) {
+    for question in Questions::of(plan, registry).iter().filter(|q| !matches!(q.what, What::Maybe)) {
         // A remedy is run by itself, after the walk of its tree: what it asks is not asked here.
         let Some(ways) = ways.units.get(question.unit) else { continue };
         for way in if question.id.is_some() { anywhere.as_slice() } else { ways.as_slice() } {
-            let Some(id) = way.as_ref().and_then(|way| Some(format!("{way}{}", question.answered_by()?))) else {
-                nameless += 1;
-                continue;
-            };
-            if known(&id) || written.contains(&id) {
-                continue;
+            match way.as_ref().and_then(|way| Some(format!("{way}{}", question.answered_by()?))) {
+                None => out.not_listed += 1,
+                Some(id) if known(&id) || out.questions.iter().any(|q| q.id == id) => {}
+                Some(id) => out.questions.push(asked(question, id)),
             }
-            let section = if matches!(question.what, What::Word(..)) { &mut confirms } else { &mut answers };
-            for line in about(question, &id) {
-                section.push_str(&format!("  # {}\n", one_line(&line)));
-            }
-            section.push_str(&format!("  {}:\n", key(&id)));
-            written.push(id);
         }
     }
-    let verb = if matches!(plan.root_unit().playbook.contents, Contents::Triage(_)) { "triage" } else { "play" };
-    let mut out = format!("# Answers for `{0}`, to be given with: runbook {verb} {0} --answers FILE\n", plan.root);
-    out.push_str("# What is left empty is not answered.\n");
-    out.push_str(&format!("playbook: {}\n", plan.root));
-    if written.is_empty() && nameless == 0 {
-        out.push_str("# It asks nothing.\n");
-    }
-    if !answers.is_empty() {
-        out.push_str("answers:\n");
-        out.push_str(&answers);
-    }
-    if !confirms.is_empty() {
-        out.push_str("# Each loses something: the word is typed.\n");
-        out.push_str("confirm:\n");
-        out.push_str(&confirms);
-    }
-    if nameless > 0 {
-        let (what, them) =
-            if nameless == 1 { ("1 question is".to_owned(), "it") } else { (format!("{nameless} questions are"), "they") };
-        out.push_str(&format!(
-            "# {what} not listed, since a loop asks: give the step an `id`, so that {them} can be answered by name.\n"
-        ));
-    }
     out
+}
+
+fn asked(question: &Question<'_>, id: String) -> Asked {
+    let mut lines = about(question, &id).into_iter();
+    let word = match &question.what {
+        What::Word(_, word) => Some(word_of(*word, &id)),
+        _ => None,
+    };
+    let under = if word.is_some() { "confirm" } else { "answers" };
+    Asked { under, question: lines.next().unwrap_or_default(), takes: lines.next(), note: lines.next(), word, id }
+}
+
+/// The word that confirms: the one that is written, or the question's id.
+fn word_of(word: Option<&Template>, id: &str) -> String {
+    word.map_or_else(|| id.to_owned(), |word| word.text.to_string())
+}
+
+impl Sheet {
+    /// As an answers file to fill in.
+    fn text(&self) -> String {
+        let mut out = format!("# Answers for `{}`, to be given with: {}\n", self.playbook, self.command);
+        out.push_str("# What is left empty is not answered.\n");
+        out.push_str(&format!("playbook: {}\n", self.playbook));
+        if self.questions.is_empty() && self.not_listed == 0 {
+            out.push_str("# It asks nothing.\n");
+        }
+        for (under, head) in [("answers", ""), ("confirm", "# Each loses something: the word is typed.\n")] {
+            let mut all = self.questions.iter().filter(|q| q.under == under).peekable();
+            if all.peek().is_some() {
+                out.push_str(&format!("{head}{under}:\n"));
+            }
+            for asked in all {
+                for line in [Some(&asked.question), asked.takes.as_ref(), asked.note.as_ref()].into_iter().flatten() {
+                    out.push_str(&format!("  # {}\n", one_line(line)));
+                }
+                out.push_str(&format!("  {}:\n", key(&asked.id)));
+            }
+        }
+        if self.not_listed > 0 {
+            let (what, them) = match self.not_listed {
+                1 => ("1 question is".to_owned(), "it"),
+                more => (format!("{more} questions are"), "they"),
+            };
+            out.push_str(&format!(
+                "# {what} not listed, since a loop asks: give the step an `id`, so that {them} can be answered by name.\n"
+            ));
+        }
+        out
+    }
 }
 
 /// The playbooks that are walked, each with what stands before the paths of its steps; none where a loop plays it, since the items
@@ -126,10 +183,7 @@ fn about(question: &Question<'_>, id: &str) -> Vec<String> {
         What::Manual(text) => vec![text.text.to_string(), "done, skip, failed or later".to_owned()],
         What::Confirm(step) => vec![format!("{}?", called(step)), "yes or no".to_owned()],
         What::Word(step, word) => {
-            let word = match word {
-                Some(word) => word.text.to_string(),
-                None => id.to_owned(),
-            };
+            let word = word_of(*word, id);
             vec![format!("{}: the word is {word}", called(step))]
         }
         What::Maybe => Vec::new(),
