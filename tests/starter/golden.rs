@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::converted;
 use crate::harness::Workspace;
 
 fn sources() -> Vec<PathBuf> {
@@ -93,4 +94,69 @@ fn standard_input_is_a_source_too() {
         workspace.run(&["check", "x"]).expect(0);
         std::fs::remove_file(workspace.path("playbooks/x.yaml")).unwrap();
     }
+}
+
+#[test]
+fn a_variable_that_changes_keeps_its_uses_in_one_step_that_is_marked() {
+    let (playbook, said) =
+        converted("x.sh", "#!/bin/bash\nset -e\nNAME=web\nX=1\nX=$((X+1))\necho \"x is $X\"\necho \"$NAME is up\"\n");
+    assert_eq!(said, Vec::<String>::new());
+    let step = "  # review: kept in one step, because of `X`: no step sees what another one sets\n  - shell:\n      \
+                script: |\n        X=1\n        X=$((X+1))\n        echo \"x is $X\"\n";
+    assert!(playbook.contains(step), "{playbook}");
+    assert!(playbook.contains("- note: \"{{ name }} is up\""), "{playbook}");
+    assert!(!playbook.contains("nothing uses"), "{playbook}");
+    // What is only set anew, or only inside of one loop, is no reason to join anything.
+    let text = "BASE=/a\nls $BASE\nBASE=/b\nls $BASE\nfor f in 1 2; do touch $f; done\nls\nfor f in 3 4; do touch $f; done\n";
+    let (playbook, _) = converted("x.sh", text);
+    assert!(!playbook.contains("kept in one step"), "{playbook}");
+}
+
+#[test]
+fn a_required_variable_is_a_parameter_of_every_step_that_uses_it() {
+    let text = "#!/bin/bash\nset -euo pipefail\n: \"${TOKEN:?need a token}\"\n: \"${HOST:?missing}\"\nAPI_KEY=${API_KEY:?}\n\
+                ping -c 1 \"$HOST\"\ncurl -H \"T: $TOKEN\" -H \"K: $API_KEY\" http://127.0.0.1:1/\n\
+                mysqldump -p\"${DB_PASSWORD:?set it}\" app > dump\nrm -f \"${HOME:?}/x\"\n";
+    let (playbook, said) = converted("x.sh", text);
+    assert_eq!(said, Vec::<String>::new(), "{playbook}");
+    for line in [
+        "  token: { type: secret, required: true, help: need a token, ask: \"token?\" }\n",
+        "  host: { required: true, help: missing, ask: \"host?\" }\n",
+        "  api_key: { type: secret, required: true, help: In place of $API_KEY, ask: \"api_key?\" }\n",
+        "  db_password: { type: secret, required: true, help: set it, ask: \"db_password?\" }\n",
+        ": \"${TOKEN:?need a token}\"",
+        "command: [ping, -c, 1, \"{{ params.host }}\"]",
+        "env: { TOKEN: \"{{ params.token }}\", API_KEY: \"{{ params.api_key }}\" }",
+        "mysqldump -p\"${DB_PASSWORD:?set it}\" app > dump",
+        "env: { DB_PASSWORD: \"{{ params.db_password }}\" }",
+    ] {
+        assert!(playbook.contains(line), "{line}\n{playbook}");
+    }
+    for wrong in ["in clear", "could not be read", "params.home"] {
+        assert!(!playbook.contains(wrong), "{wrong}\n{playbook}");
+    }
+    // What the script sets itself is asked of nobody.
+    let (playbook, _) = converted("x.sh", "D=$(mktemp -d)\nrm -r \"${D:?}/x\"\n");
+    assert!(!playbook.contains("params:"), "{playbook}");
+}
+
+#[test]
+fn ids_and_names_that_yaml_reads_as_something_else_are_quoted() {
+    for word in ["N", "Y", "NO", "ON", "OFF", "YES", "TRUE", "FALSE", "NULL"] {
+        let workspace = Workspace::new();
+        workspace.write("x.sh", &format!("#!/bin/sh\n{word}=$(ls | wc -l)\necho \"${word} files\"\n"));
+        workspace.run(&["new", "x", "--from-shell", "x.sh"]).expect(0);
+        let out = workspace.run(&["check", "x"]).expect(0);
+        assert_eq!(out.stdout, "1 playbook checked, no mistakes\n", "{word}: {}", workspace.read("playbooks/x.yaml"));
+        workspace.run(&["fmt", "--check", "x"]).expect(0);
+    }
+    let workspace = Workspace::new();
+    for name in ["null", "true", "false", "no", "y", "web"] {
+        workspace.run(&["new", name]).expect(0);
+        let tests = workspace.read(&format!("playbooks/tests/{name}.test.yaml"));
+        assert_eq!(tests.contains(&format!("play: \"{name}\"")), name != "web", "{tests}");
+    }
+    workspace.run(&["check"]).expect(0);
+    workspace.run(&["fmt", "--check"]).expect(0);
+    workspace.run(&["test"]).expect(0);
 }

@@ -91,3 +91,30 @@ stat -c %a private >> "$OUT"
         &[],
     );
 }
+
+/// Scripts that change a variable on the way, each of which becomes one step as far as the variable reaches.
+#[test]
+fn variables_that_change_on_the_way() {
+    for script in [
+        "X=1\nX=$((X+1))\necho \"x is $X\" >> out\n",
+        "MSG=hello\nMSG=\"$MSG world\"\necho \"$MSG\" >> out\n",
+        "COUNT=0\nfor i in 1 2 3; do COUNT=$((COUNT+1)); done\necho \"count $COUNT\" >> out\n",
+        "COUNT=0; while [ $COUNT -lt 3 ]; do COUNT=$((COUNT+1)); touch f$COUNT; done; ls f* >> out; echo $COUNT >> out\n",
+        "export A=1\nA+=2\necho \"$A\" >> out\nsh -c 'echo \"in $A\"' >> out\n",
+        "f() { RESULT=ok; }\nf\necho \"$RESULT\" >> out\n",
+        "f() { N=$((N+1)); }\ng() { f; f; }\nN=1\ng\nf\necho $N >> out\nf\n",
+        "V=1\nif [ -e nothing ]; then V=2; fi\ntouch nothing\necho $V >> out\n",
+        "A=x\nV=1\nif [ $A = x ]; then V=2; fi\n[ -z $V ] || V=${V}3\nA=y\ntouch out\necho $V >> out\n",
+        "A=x\ncase $A in x) V=4 ;; esac\necho $V >> out\ntouch b\nls b >> out\necho $V >> out\n",
+        "read -r FIRST < x.sh\necho \"$FIRST\" >> out\n",
+        "let I=3\nlet I=I+1\necho $I >> out\n",
+        "A=1\nB=$((A+1))\nA=5\necho \"$A $B\" >> out\n",
+        "BASE=/srv\nDIR=$BASE/app\nBASE=/opt\necho \"$DIR $BASE\" >> out\n",
+        "LIST=(a b)\nLIST+=(c)\nprintf '<%s>' \"${LIST[@]}\" >> out\n",
+        "N=0\nmkdir -p deep\ncd deep\nN=$((N+1))\nhelp() { echo \"help $1\" >> ../out; }\necho $N >> ../out\npwd | sed 's/.*\\///' >> ../out\nhelp me\n",
+        "N=1\nN=$((N+1))\nM=\"$N!\"\nexport SEEN=yes\necho $N >> out\nO=${M}x\necho $O >> out\nsh -c 'echo $SEEN' >> out\n",
+    ] {
+        same(&format!("#!/bin/bash\n{script}"), &[]);
+    }
+    same("#!/bin/bash\nN=${1:-3}\nwhile [ $N -gt 1 ]; do N=$((N-1)); echo $N >> out; done\necho \"last $N\" >> out\n", &["n=5"]);
+}

@@ -92,7 +92,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"(?s)(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z))".to_owned(), "private_key"),
         (format!(r#"(?:^|[\s;&|(`"'])(?P<n>[A-Za-z_][A-Za-z0-9_]*)\+?=(?P<v>{WORD})"#), ""),
         (format!(r"(?i)(?:^|\s)--?(?P<n>{key})(?:=|\s+)(?P<v>{WORD})"), ""),
-        (r"\b(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mariadb-admin)\b[^\n|;&]*?\s-p(?P<v>[^\s'$][^\s]*)".to_owned(), "password"),
+        (r#"\b(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mariadb-admin)\b[^\n|;&]*?\s-p(?P<v>(?:[^\s'"$]|"(?:[^"\\]|\\.)*")(?:'[^']*'|"(?:[^"\\]|\\.)*"|[^\s'"])*)"#.to_owned(), "password"),
         (format!(r"\bsshpass\s+-p\s*(?P<v>{WORD})"), "password"),
         (format!(r"\bredis-cli\b[^\n|;&]*?\s(?:-a|--pass)\s+(?P<v>{WORD})"), "redis_password"),
         (format!(r"\bdocker\s+login\b[^\n|;&]*?\s-p\s+(?P<v>{WORD})"), "registry_password"),
@@ -155,7 +155,7 @@ impl Holes {
         let mut spans: Vec<(std::ops::Range<usize>, String)> = Vec::new();
         for (pattern, name) in PATTERNS.iter() {
             for found in pattern.captures_iter(text) {
-                let Some((range, name)) = self.secret(&found, name) else { continue };
+                let Some((range, name)) = self.secret(text, &found, name) else { continue };
                 if !spans.iter().any(|(r, _)| r.start < range.end && range.start < r.end) {
                     spans.push((range, name));
                 }
@@ -177,9 +177,19 @@ impl Holes {
         if places { self.places(&out) } else { out }
     }
 
-    fn secret(&self, found: &Captures<'_>, name: &str) -> Option<(std::ops::Range<usize>, String)> {
+    fn secret(&self, source: &str, found: &Captures<'_>, name: &str) -> Option<(std::ops::Range<usize>, String)> {
         let value = found.name("v")?;
-        let (mut range, text) = (value.range(), value.as_str());
+        let (mut range, mut text) = (value.range(), value.as_str());
+        // `${TOKEN:?text}` says what is missing; `${TOKEN:-value}` holds a value behind its operator.
+        if let Some(name) = found.name("n").filter(|n| source[..n.start()].ends_with("${") && source[n.end()..].starts_with(':'))
+        {
+            let operator = source[name.end() + 1..].chars().next();
+            if range.start != name.end() + 1 || !matches!(operator, Some('-' | '=' | '+')) {
+                return None;
+            }
+            range.start += 1;
+            text = &text[1..];
+        }
         // One pair of quotes around the whole stays where it is.
         let bare = ['\'', '"'].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q).filter(|inner| !inner.contains(*q)));
         if let Some(inner) = bare {
@@ -360,6 +370,8 @@ mod tests {
             ("PASSWORD=abc123\nfoo abc123 # abc123", "PASSWORD=*\nfoo * # *"),
             ("PASSWORD=postgres\nsystemctl restart postgres", "PASSWORD=*\nsystemctl restart postgres"),
             ("echo 'u:pw' | sudo chpasswd", "echo 'u:*' | sudo chpasswd"),
+            ("echo \"${TOKEN:-hunter2}\"", "echo \"${TOKEN:-*}\""),
+            ("mysql -p\"a b\" db", "mysql -p\"*\" db"),
         ] {
             let mut holes = Holes::new(text);
             let found = holes.punch(text, true);
@@ -377,6 +389,9 @@ mod tests {
         for text in [
             "PASSWORD=$1",
             "PASSWORD=\"${X:-y}\"",
+            ": \"${TOKEN:?need a token}\"",
+            ": ${API_KEY:?missing}",
+            "mysql -p\"${DB_PASSWORD:?set it}\"",
             "TOKEN=$(cat f)",
             "TOKEN_FILE=/run/x",
             "PWD=/tmp",

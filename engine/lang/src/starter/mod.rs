@@ -46,6 +46,8 @@ pub fn starter_tests(kind: Kind, name: &NewName, schema: Option<&str>) -> String
         Kind::Checklist => include_str!("texts/checklist.test.yaml"),
         Kind::Triage => include_str!("texts/triage.test.yaml"),
     };
+    // A name such as `null` is something else to YAML without quotes; in the comment it needs none.
+    let text = text.replacen("play: NAME", &format!("play: {}", yaml::inline(name.name())), 1);
     format!("{}{}", modeline(schema), text.replace("NAME", name.name()))
 }
 

@@ -108,7 +108,7 @@ impl Writer {
         let from = self.text.len();
         let inner = indent + 2;
         if let Some(id) = &step.id {
-            self.line(inner, &format!("id: {id}"));
+            self.line(inner, &format!("id: {}", yaml::inline(id)));
         }
         if let Some(name) = &step.name {
             self.line(inner, &format!("name: {}", yaml::inline(name)));

@@ -33,7 +33,11 @@ impl Converter {
                     }
                     out.push_str(&self.holes.template(&yaml::template(text)));
                 }
-                Part::Var { name, op, quoted } if op.is_empty() => {
+                Part::Var { name, op, quoted } if op.is_empty() || (required(op) && self.bindings.contains_key(name)) => {
+                    // What the shell works out for it is newer than what it is bound to.
+                    if self.is_carried(name) {
+                        return None;
+                    }
                     let binding = match name.parse::<usize>() {
                         Ok(n) if n > 0 => {
                             let text = self.positional.get(n - 1).cloned().flatten()?;
@@ -88,11 +92,10 @@ impl Converter {
     fn parameter(&mut self, name: &str, value: &Word) -> bool {
         let [Part::Var { name: from, op, .. }] = value.parts.as_slice() else { return false };
         let index = from.parse::<usize>().ok().filter(|n| (1..=9).contains(n));
-        let plain = |text: &str| {
-            let quoted = ['"', '\''].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q));
-            let text = quoted.unwrap_or(text);
-            (!text.contains(['$', '`', '"', '\'', '\\'])).then(|| text.to_owned())
-        };
+        if index.is_none() && from == name && required(op) {
+            self.require(name, op);
+            return true;
+        }
         let op = op.trim_start_matches(':');
         let (default, help) = match (op.chars().next(), index) {
             (None, Some(_)) => (None, None),
@@ -121,6 +124,20 @@ impl Converter {
         }
         self.bindings.insert(name.to_owned(), Binding { text, secret, literal: None });
         true
+    }
+
+    /// `${NAME:?text}` of a variable that the script does not set: a parameter that has to be given.
+    pub(super) fn require(&mut self, name: &str, op: &str) {
+        if self.bindings.contains_key(name) {
+            return;
+        }
+        let param = self.free_member(name);
+        let text = format!("{{{{ params.{param} }}}}");
+        let secret = secret_name(name);
+        let said = plain(op.trim_start_matches([':', '?'])).map(|h| yaml::one_line(&self.holes.shown(&h)));
+        let help = said.filter(|h| !h.is_empty()).unwrap_or_else(|| format!("In place of ${name}"));
+        self.draft.params.push(Param { name: param, secret, default: None, help: Some(help), mark: None });
+        self.bindings.insert(name.to_owned(), Binding { text, secret, literal: None });
     }
 
     /// A value that is written out, perhaps with variables that are known.
@@ -237,6 +254,18 @@ impl Converter {
         self.push(Step { id: Some(id), name: label, comments, was, ..Step::new(body) });
         true
     }
+}
+
+/// Whether the text behind a name in `${ }` ends the script if there is no value.
+pub(super) fn required(op: &str) -> bool {
+    op.strip_prefix(':').unwrap_or(op).starts_with('?')
+}
+
+/// Text behind an operator, if the shell would work nothing out in it.
+fn plain(text: &str) -> Option<String> {
+    let quoted = ['"', '\''].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q));
+    let text = quoted.unwrap_or(text);
+    (!text.contains(['$', '`', '"', '\'', '\\'])).then(|| text.to_owned())
 }
 
 /// Whether a template is one expression and nothing else.

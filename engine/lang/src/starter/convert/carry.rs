@@ -51,6 +51,11 @@ impl Converter {
         self.preludes.iter().any(|p| matches!(&p.kind, Kind::Function(n) if n == name))
     }
 
+    /// Whether the value of a variable is worked out in front of the steps that use it.
+    pub(super) fn is_carried(&self, name: &str) -> bool {
+        self.preludes.iter().any(|p| matches!(&p.kind, Kind::Sets(names) if names.iter().any(|n| n == name)))
+    }
+
     fn carry(&mut self, place: &Place<'_>, kind: Kind, text: String) {
         let unit = place.unit;
         let offset = text.len() - place.raw().len().min(text.len());

@@ -7,6 +7,7 @@
 mod bind;
 mod carry;
 mod steps;
+mod tangle;
 mod unit;
 
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,10 @@ pub(super) use carry::Prelude;
 
 /// The most text that is put in front of the steps of one playbook, in bytes.
 const MAX_CARRIED: usize = 256 * 1024;
+
+/// Variables that a shell or a login gives a value.
+const GIVEN: &[&str] =
+    &["BASH_SOURCE", "HOSTNAME", "LOGNAME", "OLDPWD", "RANDOM", "SECONDS", "SHELL", "SUDO_USER", "TERM", "UID", "EUID", "0"];
 
 /// What a shell is started with.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +96,8 @@ impl Converter {
     /// The steps of a script whose secrets were cut out.
     pub(super) fn script(&mut self, text: &str) -> Vec<Step> {
         let (units, rest) = shell::script(text);
-        let units = if self.in_one_step { whole(units).into_iter().collect() } else { joined(units) };
+        let units = if self.in_one_step { whole(units).into_iter().collect() } else { tangle::together(text, joined(units)) };
+        self.required(&units);
         let mut last_use: HashMap<&str, usize> = HashMap::new();
         for (i, unit) in units.iter().enumerate() {
             for used in &unit.uses {
@@ -118,6 +124,20 @@ impl Converter {
         let left = rest.iter().filter(|c| !c.is_empty() && !for_a_tool(c)).map(|c| clean(c)).collect::<Vec<_>>();
         self.pending.extend(left.into_iter().map(|c| self.holes.shown(&c)));
         std::mem::take(&mut self.out)
+    }
+
+    /// Takes what the script insists on being given for parameters.
+    fn required(&mut self, units: &[Unit]) {
+        let mut set: HashSet<&str> = HashSet::new();
+        for unit in units {
+            set.extend(unit.sets.iter().map(String::as_str));
+            for used in unit.uses.iter().filter(|u| bind::required(&u.op) && !is_positional(u)) {
+                let given = unit::SEEN_BY_ALL.contains(&used.name.as_str()) || GIVEN.contains(&used.name.as_str());
+                if !given && !set.contains(used.name.as_str()) {
+                    self.require(&used.name, &used.op);
+                }
+            }
+        }
     }
 
     /// Puts what a command prints in the source below its step.
@@ -251,6 +271,7 @@ fn whole(units: impl IntoIterator<Item = Unit>) -> Option<Unit> {
         whole.commands.extend(next.commands);
         whole.uses.extend(next.uses);
         whole.documents.extend(next.documents);
+        whole.open.extend(next.open);
         whole.sets.extend(next.sets);
         whole.remark = next.remark;
         whole.shape = Shape::Joined;

@@ -265,6 +265,10 @@ impl Converter {
         let mut marks = Vec::new();
         let names: Vec<String> = unit.commands.iter().map(Simple::name).collect();
         let has = |wanted: &[&str]| names.iter().any(|n| wanted.contains(&n.as_str()));
+        if !unit.kept.is_empty() {
+            let names = unit.kept.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+            marks.push(format!("kept in one step, because of {names}: no step sees what another one sets"));
+        }
         let joined = !matches!(unit.shape, Shape::Simple(_));
         if joined && has(&["sleep"]) && place.raw().contains("done") {
             let url = unit.commands.iter().filter(|c| matches!(c.name().as_str(), "curl" | "wget")).flat_map(Simple::rough_words);

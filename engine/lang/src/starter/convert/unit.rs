@@ -8,13 +8,13 @@ use crate::starter::guess;
 use crate::starter::shell::{Assign, Part, Shape, Simple, Word};
 
 /// Commands that do nothing but work out the values of variables.
-const PURE: &[&str] = &[
+pub(super) const PURE: &[&str] = &[
     "", ":", "[", "[[", "break", "continue", "declare", "echo", "exit", "export", "false", "getopts", "let", "local", "printf",
     "readonly", "return", "shift", "test", "true", "typeset", "unset",
 ];
 
 /// Variables that every program sees, because a shell is started with them.
-const SEEN_BY_ALL: &[&str] = &[
+pub(super) const SEEN_BY_ALL: &[&str] = &[
     "PATH",
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
@@ -35,6 +35,9 @@ const MAX_WAS: usize = 60;
 
 impl Converter {
     pub(super) fn unit(&mut self, place: &Place<'_>) {
+        if !place.unit.kept.is_empty() {
+            return self.shell(place);
+        }
         match &place.unit.shape {
             Shape::Function(name) => self.carry_function(place, name),
             Shape::Simple(simple) => self.simple(place, simple),

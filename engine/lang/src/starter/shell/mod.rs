@@ -132,6 +132,10 @@ pub(super) struct Unit {
     pub(super) uses: Vec<Use>,
     /// Every variable that it sets.
     pub(super) sets: Vec<String>,
+    /// Every variable that it uses before it sets it.
+    pub(super) open: Vec<String>,
+    /// The variables whose changes are the reason why several units are one.
+    pub(super) kept: Vec<String>,
     /// The places of its here-documents' bodies, and whether each is taken as it is.
     pub(super) documents: Vec<(Range<usize>, bool)>,
     /// Whether only bash and its kin can read it.

@@ -36,6 +36,8 @@ pub(super) struct Parser<'s> {
     pub(super) commands: Vec<Simple>,
     pub(super) uses: Vec<Use>,
     pub(super) sets: Vec<String>,
+    /// Variables that are used before they are set.
+    pub(super) open: Vec<String>,
     documents: Vec<(std::ops::Range<usize>, bool)>,
     pub(super) bash: bool,
 }
@@ -81,6 +83,7 @@ impl<'s> Parser<'s> {
             commands: Vec::new(),
             uses: Vec::new(),
             sets: Vec::new(),
+            open: Vec::new(),
             documents: Vec::new(),
             bash: false,
         }
@@ -137,6 +140,7 @@ impl<'s> Parser<'s> {
         let _ = inner.list(&[]);
         self.commands.extend(inner.commands);
         self.uses.extend(inner.uses);
+        inner.open.iter().for_each(|name| self.opened(name));
         self.bash |= inner.bash;
         inner.sets.iter().for_each(|name| self.set(name));
     }
@@ -163,6 +167,7 @@ impl<'s> Parser<'s> {
         self.commands.clear();
         self.uses.clear();
         self.sets.clear();
+        self.open.clear();
         self.documents.clear();
         self.pending.clear();
         self.bash = false;
@@ -228,6 +233,8 @@ impl<'s> Parser<'s> {
             commands: std::mem::take(&mut self.commands),
             uses: std::mem::take(&mut self.uses),
             sets: std::mem::take(&mut self.sets),
+            open: std::mem::take(&mut self.open),
+            kept: Vec::new(),
             documents: std::mem::take(&mut self.documents),
             bash: self.bash,
             comments,

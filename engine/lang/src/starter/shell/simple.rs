@@ -33,6 +33,10 @@ impl Parser<'_> {
         if out == Simple::default() {
             return Err(Give::Up);
         }
+        // In front of a command they are for that command alone.
+        if out.words.is_empty() {
+            out.assigns.iter().for_each(|assign| self.set(&assign.name));
+        }
         self.note_sets(&out);
         self.commands.push(out.clone());
         Ok(out)
@@ -60,7 +64,9 @@ impl Parser<'_> {
         let Some(value) = after.strip_prefix('=') else { return Ok(None) };
         let name = name.to_owned();
         self.pos = self.src.len() - value.len();
-        self.set(&name);
+        if special {
+            self.opened(&name);
+        }
         if value.starts_with('(') {
             self.bash = true;
             let from = self.pos;
@@ -147,7 +153,10 @@ impl Parser<'_> {
             }
             "let" => {
                 self.bash = true;
-                args.for_each(|arg| self.set(leading_name(arg)));
+                for name in args.map(|arg| leading_name(arg)) {
+                    self.opened(name);
+                    self.set(name);
+                }
             }
             "source" | "pushd" | "popd" | "shopt" | "disown" => self.bash = true,
             _ => {}

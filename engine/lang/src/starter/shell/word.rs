@@ -285,6 +285,14 @@ impl Parser<'_> {
         let of_a_function = positional && self.in_function > 0;
         if !name.is_empty() && !of_a_function && self.quiet == 0 {
             self.uses.push(Use { name: name.to_owned(), op: op.to_owned() });
+            self.opened(name);
+        }
+    }
+
+    /// Notes a variable whose value comes from before.
+    pub(super) fn opened(&mut self, name: &str) {
+        if !name.is_empty() && !self.sets.iter().chain(&self.open).any(|s| s == name) {
+            self.open.push(name.to_owned());
         }
     }
 
