@@ -242,7 +242,7 @@ fn tangled(
     let mut web: Vec<(usize, Touch)> = Vec::new();
     let close = |web: &mut Vec<(usize, Touch)>| {
         let web = std::mem::take(web);
-        let Some(last) = web.iter().rposition(|(_, t)| t.open) else { return None };
+        let last = web.iter().rposition(|(_, t)| t.open)?;
         let to = web[last].0;
         // An assignment that uses its own variable is as hard to follow as one in a loop.
         let hard = web[..last].iter().any(|(_, t)| t.sets && (!t.soft || (t.open && !t.choice)))
