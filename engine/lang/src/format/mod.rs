@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use runbook_core::node::{Node, ScalarValue};
 use runbook_core::span::{SourceMap, Span};
 
 use crate::load::Failed;
@@ -41,7 +42,21 @@ pub fn format(name: &str, bytes: &[u8]) -> Result<String, NotFormatted> {
     let content = id.and_then(|id| sources.get(id)).map(|s| s.text.clone());
     if let (Some(id), Some(content)) = (id, &content) {
         // Only the mistakes are of interest; the tree is large.
-        drop(yaml::read(content, id, &mut out));
+        let root = yaml::read(content, id, &mut out).root;
+        // No file of ours is text alone. A mark that such text begins with, or one behind it, would mean something else in another place.
+        let marked = |text: &str| {
+            let begins = |t: &str| t.starts_with("---") || t.starts_with("...");
+            begins(text) || content.lines().any(|line| line.starts_with("..."))
+        };
+        let alone = root.as_ref().and_then(Node::as_scalar).filter(|s| s.value != ScalarValue::Null);
+        if let Some(scalar) = alone.filter(|s| marked(&s.text)) {
+            let message = format!("a playbook is a map, found the text `{}`", scalar.text.chars().take(20).collect::<String>());
+            out.push(
+                Diagnostic::error(Code::WrongType, Span::new(id, 0, 0), message)
+                    .help("begin with `playbook: WHAT IT DOES` and `steps:`"),
+            );
+        }
+        drop(root);
         // Without a line end behind it the YAML reader takes the mark for text.
         let said = content.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
         if said.eq(["---"]) {

@@ -80,7 +80,7 @@ impl Writer<'_> {
                 gap = if apart { Gap::Line(indent) } else { Gap::Space };
                 compact = false;
             } else {
-                body = body.map(|b| format!("{} {b}", &self.text[start..end]).trim_end().to_owned());
+                body = body.map(|b| format!("{} {b}", &self.text[start..end]).trim_end_matches(' ').to_owned());
             }
         }
         match (body, &node.kind) {
@@ -124,7 +124,7 @@ impl Writer<'_> {
             Kind::Lines(..) => None,
             _ => self
                 .body(node, room)
-                .map(|b| b.trim_end().to_owned())
+                .map(|b| b.trim_end_matches(' ').to_owned())
                 .filter(|b| !is_collection(node) || b.chars().count() <= room),
         }
     }

@@ -180,8 +180,15 @@ fn long_keys_are_asked_for() {
 
 #[test]
 fn what_cannot_be_read_is_refused() {
-    for text in ["a: 'x\n", "a: 1\na: 2\n", "a: !x 1\n", "a: {{ x }}\n", "\u{202e}a: 1\n", "a: *x\n", "1: a\n"] {
+    for text in ["a: 'x\n", "a: 1\na: 2\n", "a: !x 1\n", "a: {{ x }}\n", "\u{202e}a: 1\n", "a: *x\n", "1: a\n", "\t---\n\ta\nb\n"]
+    {
         let Err(NotFormatted::Broken(failed)) = format("a.yaml", text.as_bytes()) else { panic!("{text:?}") };
         assert!(failed.diagnostics.iter().all(|d| d.span.is_some()) && !failed.diagnostics.is_empty());
     }
+}
+
+#[test]
+fn only_the_white_space_of_yaml_is_taken_away() {
+    stays("a: b\u{3000} # c\n");
+    stays("a: [b\u{3000}, c\u{a0}]\n");
 }

@@ -177,7 +177,7 @@ impl Reader<'_> {
         let before = &self.text[line_start..start];
         let content = before.trim_end_matches([' ', '\t']);
         let gap = (!content.is_empty()).then(|| before.len() - content.len());
-        let end = start + self.text[start..end].trim_end().len();
+        let end = start + self.text[start..end].trim_end_matches([' ', '\t', '\r']).len();
         self.comments.push(Comment { start, end, line: span.start.line() as u32, column: span.start.col(), gap });
     }
 
