@@ -83,3 +83,16 @@ fn files_over_the_limit_are_refused_unread() {
     std::os::unix::fs::symlink("/dev/zero", workspace.path("playbooks/zero.yaml")).unwrap();
     workspace.run(&["check", "zero"]).expect(3);
 }
+
+#[test]
+fn a_file_of_too_many_patterns_is_told_once() {
+    let params: String = (0..1_100).map(|i| format!("  p{i}: {{ type: string, pattern: \"a{i}\", default: a{i} }}\n")).collect();
+    let workspace = Workspace::with("a", &format!("playbook: A\nparams:\n{params}steps:\n  - note: x\n"));
+    let out = workspace.run(&["check"]).expect(3);
+    assert_eq!(out.stdout.matches("the file holds more than 1000 patterns").count(), 1, "{}", out.stdout);
+    // Each file has its own thousand.
+    let half: String = (0..600).map(|i| format!("  - file: {{ path: x, contains: \"a{i}\" }}\n")).collect();
+    let workspace = Workspace::with("a", &format!("playbook: A\nsteps:\n{half}"));
+    workspace.write("playbooks/b.yaml", &format!("playbook: B\nsteps:\n{half}"));
+    workspace.run(&["check"]).expect(0);
+}

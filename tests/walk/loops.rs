@@ -169,3 +169,11 @@ fn each_pass_is_retried_on_its_own() {
     assert_eq!(walked.result.exit, Exit::Ok);
     assert_eq!(walked.calls().len(), 3);
 }
+
+#[test]
+fn a_pattern_may_be_looked_for_again_and_again() {
+    let walked = Walk::steps("\n  - for_each: range(1500)\n    file: { path: x, contains: \"a+\" }\n")
+        .rule(Scripted::gives("file", [("exists", Value::Bool(true))]))
+        .go();
+    assert_eq!(walked.result.exit, Exit::Ok);
+}

@@ -188,25 +188,8 @@ pub fn look_alike(text: &str) -> Option<(char, &'static str)> {
 /// The longest text of a regular expression, in bytes: reading one takes some hundred times its length.
 pub const MAX_PATTERN_TEXT: usize = 10_000;
 
-/// How many regular expressions of one file are read: compiling one to see that it fits takes up to a millisecond.
-pub const MAX_PATTERNS: usize = 1_000;
-
-thread_local! {
-    static PATTERNS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// Says that another file is looked at from now on, whose regular expressions are counted from nothing.
-pub fn begin_file() {
-    PATTERNS.set(0);
-}
-
-/// What is wrong with a regular expression, or with how many there are since [`begin_file`].
+/// What is wrong with a regular expression.
 pub fn regex(text: &str, size_limit: usize) -> Option<Wrong> {
-    PATTERNS.set(PATTERNS.get() + 1);
-    if PATTERNS.get() > MAX_PATTERNS {
-        let message = format!("the file holds more than {MAX_PATTERNS} patterns, and no more are read");
-        return Some(Wrong::new(message, "split the file"));
-    }
     if text.len() > MAX_PATTERN_TEXT {
         let message = format!("the pattern is {} bytes long, and at most {MAX_PATTERN_TEXT} are read", text.len());
         return Some(Wrong::new(message, "look for less, or for several things one after the other"));

@@ -16,6 +16,7 @@ pub mod keys;
 mod load;
 mod loader;
 mod overlay;
+mod patterns;
 mod scalar;
 pub mod schema;
 mod session;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use runbook_core::code::Code;
 use runbook_core::diagnostic::{Diagnostic, Diagnostics, Severity};
-use runbook_core::forms;
 use runbook_core::model::{System, Unit};
 use runbook_core::module::Registry;
 use runbook_core::node::Node;
@@ -320,7 +319,6 @@ impl<'a> Session<'a> {
         check::play_depth(&self.units, &self.plays, &mut all);
         for read in self.systems.values_mut() {
             if read.whole {
-                forms::begin_file();
                 check::system(&project, &read.system, &read.lost, &mut read.out);
             }
             all.absorb(std::mem::take(&mut read.out));
@@ -330,7 +328,6 @@ impl<'a> Session<'a> {
             if let Some(system) = read.system.as_ref().and_then(|s| self.systems.get(s)) {
                 read.lost.names.extend(system.lost.names.iter().cloned());
             }
-            forms::begin_file();
             check::playbook(&project, name, unit, &read.lost, &mut read.out);
         }
         for read in self.read.values_mut() {

@@ -177,6 +177,10 @@ impl Visit<'_, '_, '_> {
             );
             return;
         };
+        let span = self.expr.span_of(&node.range);
+        if !self.checker.patterns.take(1, span, self.checker.out) {
+            return;
+        }
         if let Some(wrong) = forms::regex(text, forms::MAX_PATTERN) {
             self.wrong_form(Code::BadRegex, node, text, wrong);
         }

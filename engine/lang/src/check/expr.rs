@@ -7,6 +7,8 @@ use runbook_core::model::{Arg, Body, Playbook, Step};
 use runbook_core::module::Entry;
 use runbook_core::span::Span;
 
+use crate::patterns::Patterns;
+
 use super::kinds::{self, Sort};
 use super::names::Wrong;
 use super::scope::Scope;
@@ -32,6 +34,8 @@ pub(crate) struct Checker<'a, 'd> {
     pub(crate) used_ids: Option<std::collections::HashSet<String>>,
     /// The environment variables that something uses; `None` once all of them may be.
     pub(crate) used_env: Option<std::collections::HashSet<String>>,
+    /// The regular expressions that were looked at.
+    pub(crate) patterns: Patterns,
     /// The names that expressions use bare.
     pub(crate) used_names: std::collections::HashSet<String>,
     /// Whether the `when` of the innermost step around the place is what is being looked at.
@@ -61,6 +65,7 @@ impl<'a, 'd> Checker<'a, 'd> {
             used_params: None,
             used_ids: None,
             used_env: Some(std::collections::HashSet::new()),
+            patterns: Patterns::default(),
             used_names,
             in_when: false,
             in_condition: false,

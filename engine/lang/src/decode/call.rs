@@ -81,6 +81,14 @@ impl Reader<'_> {
     }
 
     fn validate(&mut self, entry: &Entry, key: &Spanned<String>, node: &Node, args: &Arg) {
+        let is_pattern = |name: &str| entry.args_schema["properties"][name]["format"] == "regex";
+        let patterns = match &args.kind {
+            ArgKind::Map(given) => given.iter().filter(|(name, _)| is_pattern(&name.value)).count(),
+            _ => 0,
+        };
+        if patterns > 0 && !self.patterns.take(patterns, key.span, self.out) {
+            return;
+        }
         for error in validate(&entry.args_schema, &args.skeleton()) {
             let mut span = place(args, &error, key.span);
             // Some bytes of a text are pointed at alone.

@@ -146,6 +146,9 @@ impl Reader<'_> {
     /// A regular expression.
     pub(crate) fn pattern(&mut self, node: &Node, key: &str) -> Option<Spanned<String>> {
         let pattern = self.text(node, key)?;
+        if !self.patterns.take(1, node.span, self.out) {
+            return Some(pattern);
+        }
         let Some(wrong) = forms::regex(&pattern.value, forms::MAX_PATTERN) else { return Some(pattern) };
         self.wrong_form(Code::BadRegex, node, wrong);
         None

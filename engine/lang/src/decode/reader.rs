@@ -17,6 +17,7 @@ use runbook_core::value::parse_duration;
 
 use super::fields::list;
 use crate::keys::LINK;
+use crate::patterns::Patterns;
 
 /// Decodes nodes and collects what is wrong with them.
 pub(crate) struct Reader<'a> {
@@ -30,6 +31,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) hidden: Vec<Span>,
     /// How many parts the expressions that were read have together.
     parts: usize,
+    /// The regular expressions that were looked at.
+    pub(crate) patterns: Patterns,
     /// How many steps were read.
     steps: usize,
 }
@@ -43,8 +46,7 @@ const MAX_PARTS: usize = 200_000;
 impl<'a> Reader<'a> {
     /// A reader that has not read anything.
     pub(crate) fn new(registry: &'a Registry, out: &'a mut Diagnostics) -> Self {
-        forms::begin_file();
-        Reader { registry, out, lost: HashSet::new(), hidden: Vec::new(), parts: 0, steps: 0 }
+        Reader { registry, out, lost: HashSet::new(), hidden: Vec::new(), parts: 0, patterns: Patterns::default(), steps: 0 }
     }
 
     /// Remembers the names that a part of a tree declares, because that part is left out.
