@@ -12,7 +12,7 @@ use super::service_start::ServiceStart;
 use super::service_stop::ServiceStop;
 use crate::probe::service::Service;
 use crate::support::process::{cwd, look, own_line};
-use crate::support::testing::{TestHost, args, eventually, free_port, settled};
+use crate::support::testing::{TestHost, args, close, eventually, free_port, settled};
 
 /// Says `ready` and goes on until it is ended.
 const PATIENT: &str = "echo ready; exec sleep 1000";
@@ -309,7 +309,7 @@ async fn a_taken_port_is_refused_before_anything_starts() {
     assert!(!log(&host).exists() && !host.file("pids/web.pid").exists());
     let planned = ServiceStart::plan(&args(call(&entry, json!({}))), &host.cx()).await.unwrap_err();
     assert_eq!(planned, fault);
-    drop(socket);
+    close(socket).await;
     start(&host, &entry).await.unwrap();
 }
 
@@ -470,7 +470,7 @@ async fn an_external_service_is_seen_by_its_port() {
     let by_url = json!({"id": "web", "manager": "external", "health_url": format!("http://127.0.0.1:{port}/tags")});
     let seen = probe(&host, &by_url).await;
     assert_eq!((&seen["state"], &seen["port"], &seen["manager"]), (&json!("running"), &json!(port), &json!("external")));
-    drop(socket);
+    close(socket).await;
     assert_eq!(probe(&host, &by_url).await["state"], "stopped");
     assert_eq!(probe(&host, &json!({"id": "web", "manager": "external"})).await["state"], "unknown");
     assert!(matches!(start(&host, &by_url).await, Err(Fault::Invalid { .. })));

@@ -136,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::support::testing::{TestHost, args};
+    use crate::support::testing::{TestHost, args, close};
 
     async fn look(json: serde_json::Value) -> Result<Out, Fault> {
         Port::observe(&args(json), &TestHost::new().cx()).await
@@ -155,16 +155,8 @@ mod tests {
         // Not where it listens.
         assert!(look(json!({"port": port, "host": "127.0.0.2"})).await.unwrap().free);
         assert!(look(json!({"port": port, "host": "*"})).await.unwrap().listening);
-        drop(socket);
-        // A child of another test that is just being started holds a copy for a moment.
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        let out = loop {
-            let out = look(json!({"port": port})).await.unwrap();
-            if out.free || std::time::Instant::now() > deadline {
-                break out;
-            }
-            tokio::task::yield_now().await;
-        };
+        close(socket).await;
+        let out = look(json!({"port": port})).await.unwrap();
         assert!(!out.listening && out.free && out.pid.is_none() && out.user.is_none());
     }
 

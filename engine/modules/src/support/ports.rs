@@ -218,7 +218,6 @@ mod tests {
         let owner = owner(found).await.unwrap();
         assert_eq!(owner.process.as_ref().map(|p| p.pid), Some(std::process::id()));
         assert!(owner.described().starts_with(&format!("pid {} (", std::process::id())));
-        drop(socket);
-        assert!(listeners(port, Where::Anywhere).unwrap().is_empty());
+        crate::support::testing::close(socket).await;
     }
 }

@@ -19,6 +19,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::ports::{Where, listeners};
+
 /// Longer than anything in a test takes, and short enough to find out that it never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -61,6 +63,15 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>
 pub(crate) async fn settled(pid: u32) {
     let shown = || std::fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|c| !c.is_empty()).map(drop);
     eventually("the process shows its command line", shown).await;
+}
+
+/// Closes a listening socket and waits until its port is free: a child of another test that is just being started holds a copy of it until
+/// it becomes another program.
+pub(crate) async fn close(socket: std::net::TcpListener) {
+    let port = socket.local_addr().unwrap().port();
+    drop(socket);
+    let free = || listeners(port, Where::Anywhere).ok().filter(|found| found.is_empty()).map(drop);
+    eventually("nobody listens on the port", free).await;
 }
 
 /// A port that was free a moment ago.
