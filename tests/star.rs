@@ -7,11 +7,24 @@ use std::path::Path;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("runbook-core", &[]),
     ("runbook-lang", &["runbook-core"]),
-    ("runbook-modules", &["runbook-core"]),
+    // Of the test servers only its tests know.
+    ("runbook-modules", &["runbook-core", "runbook-servers"]),
     ("runbook-runtime", &["runbook-core"]),
     ("runbook-report", &["runbook-core"]),
+    ("runbook-servers", &[]),
     ("runbook-services", &[]),
-    ("runbook", &["runbook-core", "runbook-lang", "runbook-modules", "runbook-runtime", "runbook-report", "runbook-services"]),
+    (
+        "runbook",
+        &[
+            "runbook-core",
+            "runbook-lang",
+            "runbook-modules",
+            "runbook-runtime",
+            "runbook-report",
+            "runbook-servers",
+            "runbook-services",
+        ],
+    ),
 ];
 
 /// What may lie at the top of the tree, besides dotfiles.
@@ -26,7 +39,7 @@ fn root() -> &'static Path {
 }
 
 fn manifests() -> Vec<String> {
-    ["", "engine/core", "engine/lang", "engine/modules", "engine/runtime", "engine/report", "tests/services"]
+    ["", "engine/core", "engine/lang", "engine/modules", "engine/runtime", "engine/report", "tests/servers", "tests/services"]
         .iter()
         .map(|folder| std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap())
         .collect()

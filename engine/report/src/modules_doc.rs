@@ -173,8 +173,8 @@ fn entry_json(entry: &Entry) -> serde_json::Value {
         "main": entry.main,
         "verdict": entry.verdict,
         "columns": entry.columns,
-        "arguments": entry.args_schema,
-        "result": entry.result_schema,
+        "arguments": *entry.args_schema,
+        "result": *entry.result_schema,
         "examples": entry.examples.iter().map(|e| json!({ "title": e.title, "yaml": e.yaml })).collect::<Vec<_>>(),
     })
 }

@@ -1,7 +1,7 @@
 //! The table of modules, with the types taken away.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,9 @@ pub struct Reply {
     pub changed: bool,
 }
 
+/// A schema that is made when it is first asked for: a run uses few modules of a long table.
+pub type LazySchema = LazyLock<Json, Box<dyn FnOnce() -> Json + Send + Sync>>;
+
 /// A module in the table.
 pub struct Entry {
     /// The name.
@@ -111,9 +114,9 @@ pub struct Entry {
     /// Examples.
     pub examples: &'static [Example],
     /// The JSON Schema of the arguments, closed.
-    pub args_schema: Json,
+    pub args_schema: LazySchema,
     /// The JSON Schema of the result.
-    pub result_schema: Json,
+    pub result_schema: LazySchema,
     by_hand: fn(&HandArgs<'_>) -> ByHand,
     ops: Box<dyn Ops>,
 }
@@ -205,6 +208,10 @@ fn schema_of<T: schemars::JsonSchema>() -> Json {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
+fn lazy(make: impl FnOnce() -> Json + Send + Sync + 'static) -> LazySchema {
+    LazyLock::new(Box::new(make))
+}
+
 impl Entry {
     /// The entry of a probe.
     pub fn probe<P: Probe>() -> Entry {
@@ -217,8 +224,8 @@ impl Entry {
             says: P::SAYS.into(),
             columns: P::COLUMNS,
             examples: P::EXAMPLES,
-            args_schema: schema_of::<P::Args>(),
-            result_schema: schema_of::<P::Out>(),
+            args_schema: lazy(schema_of::<P::Args>),
+            result_schema: lazy(schema_of::<P::Out>),
             by_hand: P::by_hand,
             ops: Box::new(ProbeOps::<P>(std::marker::PhantomData)),
         }
@@ -235,8 +242,8 @@ impl Entry {
             says: A::SAYS.into(),
             columns: A::COLUMNS,
             examples: A::EXAMPLES,
-            args_schema: schema_of::<A::Args>(),
-            result_schema: schema_of::<A::Out>(),
+            args_schema: lazy(schema_of::<A::Args>),
+            result_schema: lazy(schema_of::<A::Out>),
             by_hand: A::by_hand,
             ops: Box::new(ActionOps::<A>(std::marker::PhantomData)),
         }
