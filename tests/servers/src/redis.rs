@@ -45,6 +45,13 @@ impl Redis {
         stream.write_all(b"PING\r\n").is_ok() && stream.read(&mut answer).is_ok_and(|n| n > 0 && answer[0] == b'-')
     }
 
+    /// What `redis-cli` prints for these words, logged in.
+    pub fn cli(&self, words: &[&str]) -> String {
+        let mut cli = std::process::Command::new("redis-cli");
+        let done = cli.args(["-p", &self.port.to_string()]).args(words).env("REDISCLI_AUTH", Self::PASSWORD).output().unwrap();
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
     /// Where it keeps its files.
     pub fn folder(&self) -> &Path {
         self.server.folder()

@@ -10,5 +10,6 @@ pub(crate) mod memory;
 pub(crate) mod pid_file;
 pub(crate) mod port;
 pub(crate) mod process;
+pub(crate) mod redis;
 pub(crate) mod service;
 pub(crate) mod tcp;
