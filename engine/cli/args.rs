@@ -103,11 +103,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Write a new playbook.
     New(New),
-    /// List the modules, or show one.
-    Modules {
-        /// The module.
-        name: Option<String>,
-    },
+    /// List the modules, show one, or make one of your own.
+    Modules(Modules),
     /// Print a JSON Schema for editors.
     Schema {
         /// Which one.
@@ -197,6 +194,51 @@ pub(crate) struct New {
     /// Print it; write nothing.
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// Modules.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Modules {
+    /// The module.
+    pub(crate) name: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<ModulesCommand>,
+}
+
+/// What can be done with modules of one's own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModulesCommand {
+    /// Write a new module: an executable in `playbooks/modules/`, a probe for a noun, an action for a noun.verb.
+    New {
+        /// Its name, such as `queue` or `queue.drain`.
+        name: String,
+        /// The language it is written in.
+        #[arg(long, value_name = "LANGUAGE", default_value = "python")]
+        lang: ModuleLang,
+        /// Print it; write nothing.
+        #[arg(long)]
+        print: bool,
+    },
+    /// Try a module of your own out: its description, its examples, what it does when it is asked for nonsense.
+    Test {
+        /// Its name; all of them without one.
+        name: Option<String>,
+        /// Run the examples of actions too, which changes things; else they are only planned.
+        #[arg(long)]
+        apply: bool,
+    },
+}
+
+/// A language of a new module.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ModuleLang {
+    /// Python 3, with nothing but its standard library.
+    Python,
+    /// bash, with `jq`.
+    Bash,
+    /// Node.js, with nothing but its standard library.
+    Node,
 }
 
 /// Draw a playbook.

@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod operator;
 mod output;
+mod registry;
 mod watch;
 
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ mod golden;
 mod guide;
 mod journals;
 mod new;
+mod own_modules;
 mod pictures;
 mod session;
 mod signals;

@@ -53,7 +53,7 @@ fn every_example_of_a_module_is_accepted() {
     let playbook = published("playbook");
     let mut count = 0;
     for entry in runbook_modules::builtins().iter() {
-        for example in entry.examples {
+        for example in entry.examples.iter() {
             let indented = example.yaml.trim_end().replace('\n', "\n  ");
             let indented = indented.strip_prefix("- ").unwrap_or(&indented);
             let text = format!("playbook: A\nsteps:\n- {indented}\n").replace("{port}", "8000").replace("{tmp}", "/tmp/x");

@@ -21,7 +21,7 @@ pub(crate) fn answers(context: &Context, name: &str, profile: Option<String>) ->
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
-    let registry = runbook_modules::builtins();
+    let registry = crate::registry::registry(context);
     match runbook_lang::load(&loader, name, &registry, &Options { profile }) {
         Ok(loaded) => {
             if context.common.json {

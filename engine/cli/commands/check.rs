@@ -18,15 +18,15 @@ pub(crate) fn check(context: &Context, check: &Check) -> Exit {
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
-    let report = look(&loader, check);
+    let report = look(context, &loader, check);
     if let Some(text) = said(context, check, &report) {
         say(&text);
     }
     if report.has_errors() { Exit::Invalid } else { Exit::Ok }
 }
 
-fn look(loader: &DiskLoader, check: &Check) -> Checked {
-    let registry = runbook_modules::builtins();
+fn look(context: &Context, loader: &DiskLoader, check: &Check) -> Checked {
+    let registry = crate::registry::registry(context);
     let options = runbook_lang::Options { profile: check.profile.clone() };
     runbook_lang::check_files(loader, &check.paths, &registry, &options)
 }

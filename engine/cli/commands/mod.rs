@@ -47,7 +47,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
         Command::Graph(graph) => graph::graph(&context, &graph),
         Command::Doc(args) => doc::doc(&context, &args),
         Command::Check(check) => check::check(&context, &check),
-        Command::Modules { name } => modules::modules(&context, name.as_deref()),
+        Command::Modules(modules) => modules::modules(&context, &modules),
         Command::Schema { which } => schema::schema(&context, which),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut std::io::stdout());

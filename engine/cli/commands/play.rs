@@ -67,7 +67,7 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
-    let registry = runbook_modules::builtins();
+    let registry = crate::registry::registry(context);
     let options = runbook_lang::Options { profile: play.profile.clone() };
     let loaded = match runbook_lang::load(&loader, &play.name, &registry, &options) {
         Ok(loaded) => loaded,

@@ -22,7 +22,7 @@ impl Reading {
     /// Loads a playbook; mistakes in it, and values that do not fit, are told.
     pub(crate) fn of(context: &Context, name: &str, profile: Option<&str>, params: &[(String, String)]) -> Result<Reading, Exit> {
         let loader = loader(context)?;
-        let registry = runbook_modules::builtins();
+        let registry = crate::registry::registry(context);
         let options = runbook_lang::Options { profile: profile.map(str::to_owned) };
         let plan = match runbook_lang::load(&loader, name, &registry, &options) {
             Ok(loaded) => loaded.plan,

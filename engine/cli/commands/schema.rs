@@ -6,8 +6,8 @@ use super::say;
 use crate::args::SchemaKind;
 use crate::context::Context;
 
-pub(crate) fn schema(_: &Context, which: SchemaKind) -> Exit {
-    let registry = runbook_modules::builtins();
+pub(crate) fn schema(context: &Context, which: SchemaKind) -> Exit {
+    let registry = crate::registry::registry(context);
     let schema = match which {
         SchemaKind::Playbook => runbook_lang::schema::playbook(&registry),
         SchemaKind::System => runbook_lang::schema::system(&registry),

@@ -22,7 +22,7 @@ pub(crate) fn test(context: &Context, args: &Test) -> Exit {
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
-    let registry = runbook_modules::builtins();
+    let registry = crate::registry::registry(context);
     let began = Instant::now();
     let names: Vec<String> = args.names.iter().map(|n| as_path(context, n)).collect();
     let suite = runbook_lang::load_tests(&loader, &names, &registry);

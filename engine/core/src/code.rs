@@ -73,6 +73,7 @@ codes! {
     NoExit = "E0219", "a cycle without an exit", "Once in the cycle, no answer leads out of it. Give one of its questions an answer that does not go back.";
     CasesMissing = "E0220", "choices without a branch", "Every choice of a question has a case, or the question has `default`. Write `continue` for a choice that needs nothing more.";
     SecretDefault = "E0221", "a secret that is written in the file", "The value of a secret must not stand in a file that others read. Take it out, change it where it is used, and give it with `--param` or through `env:`.";
+    BrokenModule = "E0222", "a module that cannot be used", "The module is an executable of the project or the user, and what it says of itself with `--describe` is missing or wrong. `runbook modules test NAME` tries it out.";
     // E03xx: typed text
     BadDuration = "E0301", "not a duration", "A duration is a number with a unit, such as `250ms`, `30s`, `5m`, `1h30m`, `7d` or `2w`.";
     BadSize = "E0302", "not a size", "A size is a number with a unit, such as `512KiB`, `100MB` or `1GiB`.";

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod action;
+pub mod external;
 mod probe;
 mod support;
 #[cfg(test)]

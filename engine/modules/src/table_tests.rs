@@ -181,7 +181,7 @@ fn verdicts_and_sayings_speak_of_the_result() {
         problems.extend(holes(&e.says).into_iter().flat_map(|h| foreign(e, h, &[])));
         let fields = e.result_fields();
         problems.extend(
-            e.columns.iter().filter(|c| !fields.contains(c)).map(|c| format!("the column `{c}` is no field of the result")),
+            e.columns.iter().filter(|c| !fields.contains(&&***c)).map(|c| format!("the column `{c}` is no field of the result")),
         );
         problems
     });

@@ -15,6 +15,7 @@ mod jsonl;
 mod known;
 pub mod list;
 pub mod modules_doc;
+pub mod modules_tried;
 pub mod overview;
 mod page;
 pub mod picture;

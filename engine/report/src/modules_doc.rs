@@ -50,6 +50,9 @@ fn ordered(schema: &serde_json::Value) -> Vec<Field> {
 pub fn page(entry: &Entry, policy: &TermPolicy) -> String {
     let mut page = Page::new(policy);
     page.title(&entry.name, kind_word(entry.kind));
+    if let Some(source) = &entry.source {
+        page.prose_line(2, Ink::Dim, &source.display().to_string());
+    }
     page.prose(2, Ink::Plain, entry.doc());
     let arguments = ordered(&entry.args_schema);
     if !arguments.is_empty() {
@@ -112,7 +115,7 @@ pub fn page_markdown(entry: &Entry) -> String {
     out.push_str(&format!("\n## Succeeds when\n\n{}\n\n## Effect\n\n{}\n", code(&entry.verdict), effect_text(entry)));
     if !entry.examples.is_empty() {
         out.push_str("\n## Examples\n");
-        for example in entry.examples {
+        for example in entry.examples.iter() {
             out.push_str(&format!("\n{}\n\n```yaml\n{}\n```\n", example.title, example.yaml.trim_end()));
         }
     }
@@ -129,7 +132,7 @@ pub fn list(registry: &Registry, policy: &TermPolicy) -> String {
     let mut page = Page::new(policy);
     let column = registry.names().map(console::measure_text_width).max().unwrap_or(0).min(24) + 4;
     for (kind, title) in [(Kind::Probe, "Probes look"), (Kind::Action, "Actions change")] {
-        let entries: Vec<_> = registry.iter().filter(|e| e.kind == kind).collect();
+        let entries: Vec<_> = registry.iter().filter(|e| e.kind == kind && e.source.is_none()).collect();
         if entries.is_empty() {
             continue;
         }
@@ -143,6 +146,20 @@ pub fn list(registry: &Registry, policy: &TermPolicy) -> String {
             line.push(Ink::Plain, " ");
             page.push(line.with(Ink::Plain, entry.summary()));
         }
+    }
+    let own: Vec<&str> = registry.found().collect();
+    if !own.is_empty() {
+        page.blank();
+        page.push(Line::of(Ink::Accent, "Modules of your own"));
+    }
+    for name in own {
+        let mut line = Line::indent(2).with(Ink::Bold, name);
+        line.pad_to(column);
+        line.push(Ink::Plain, " ");
+        page.push(match (registry.get(name), registry.trouble(name)) {
+            (Some(entry), _) => line.with(Ink::Plain, &format!("{}: {}", kind_word(entry.kind), entry.summary())),
+            (None, trouble) => line.with(Ink::Bad, &format!("cannot be used: {}", trouble.unwrap_or_default())),
+        });
     }
     page.blank();
     page.push(Line::of(Ink::Dim, "runbook modules NAME shows one of them"));
@@ -171,6 +188,7 @@ fn entry_json(entry: &Entry) -> serde_json::Value {
         "summary": entry.summary(),
         "doc": entry.doc(),
         "main": entry.main,
+        "source": entry.source.as_ref().map(|s| s.display().to_string()),
         "verdict": entry.verdict,
         "columns": entry.columns,
         "arguments": *entry.args_schema,

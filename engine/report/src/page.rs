@@ -1,5 +1,7 @@
 //! What all reference pages on a terminal have in common.
 
+use runbook_core::event::Outcome;
+
 use crate::ink::{Ink, Line, wrap};
 use crate::policy::TermPolicy;
 use crate::runs::text;
@@ -32,6 +34,11 @@ impl Page {
             line.push(Ink::Dim, &format!("  {kind}"));
         }
         self.push(line);
+    }
+
+    /// The glyph of an outcome, in its colour.
+    pub(crate) fn glyph(&self, outcome: Outcome) -> (&'static str, Ink) {
+        self.glyphs.outcome(outcome)
     }
 
     pub(crate) fn heading(&mut self, text: &str) {

@@ -45,7 +45,7 @@ async fn rounds(context: &Context, check: &Check) -> Exit {
     let mut changes = Vec::new();
     let mut clean = true;
     loop {
-        let report = look(&loader, check);
+        let report = look(context, &loader, check);
         let text = said(context, check, &report);
         // Who wants to hear of mistakes only wants to hear that there are none any more.
         let mended = context.common.quiet && !clean && report.diagnostics.is_empty();

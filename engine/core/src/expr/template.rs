@@ -33,6 +33,14 @@ pub struct Template {
 }
 
 impl Template {
+    /// Parses a text that has no place, such as what a module says of itself.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parse_standalone(text: &str) -> Result<Template, SyntaxError> {
+        Template::parse(text, Span::default(), SourceId::default(), &Arc::new(TextMap::contiguous(0)))
+    }
+
     /// Parses the decoded text of a scalar.
     ///
     /// # Errors

@@ -131,6 +131,21 @@ pub struct Exec {
     pub max_output: Option<usize>,
     /// Whether it was declared to look only.
     pub read_only: bool,
+    /// The only folder it may write in, if it is to be kept from changing anything else: on Linux the kernel denies it to write files
+    /// anywhere else and to signal processes that it did not start (Landlock). Where the kernel cannot, it runs without.
+    pub confined_to: Option<PathBuf>,
+    /// Is told each line of its standard output as it comes, besides what is kept.
+    pub on_line: Option<OnLine>,
+}
+
+/// Is told each line of a program's output as it comes, without its end. Lines over 64 KiB are not told.
+#[derive(Clone)]
+pub struct OnLine(pub Arc<dyn Fn(&[u8]) + Send + Sync>);
+
+impl std::fmt::Debug for OnLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnLine")
+    }
 }
 
 /// What a program left.

@@ -1,7 +1,8 @@
-//! The table of modules, with the types taken away.
+//! A module of the table, with the types taken away.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,23 +111,63 @@ pub struct Entry {
     /// What a good result says in one line: a template over the result; may be empty.
     pub says: Cow<'static, str>,
     /// Fields of the result that get a column in a scoreboard.
-    pub columns: &'static [&'static str],
+    pub columns: Vec<Cow<'static, str>>,
     /// Examples.
-    pub examples: &'static [Example],
+    pub examples: Cow<'static, [Example]>,
     /// The JSON Schema of the arguments, closed.
     pub args_schema: LazySchema,
     /// The JSON Schema of the result.
     pub result_schema: LazySchema,
-    by_hand: fn(&HandArgs<'_>) -> ByHand,
-    ops: Box<dyn Ops>,
+    /// The file that it is, if it is none of the program's own.
+    pub source: Option<PathBuf>,
+    ops: Box<dyn Operations>,
 }
 
-trait Ops: Send + Sync {
+/// What a module can be asked for, with its types taken away.
+pub trait Operations: Send + Sync {
+    /// Finds what is wrong with arguments. See [`Probe::check`].
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
     fn check(&self, args: &Json) -> Result<(), Fault>;
+    /// What it says about a call before it is made.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
     fn about(&self, args: &Json) -> Result<About, Fault>;
+    /// Looks.
     fn observe<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Reply, Fault>>;
+    /// Looks what it would do.
     fn plan<'a>(&'a self, args: Json, cx: &'a Cx<'a>) -> BoxFuture<'a, Result<Forecast, Fault>>;
+    /// Does it.
     fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>>;
+    /// What a person does in place of it.
+    fn by_hand(&self, args: &HandArgs<'_>) -> ByHand;
+}
+
+/// What is said of a module that is none of the program's own.
+#[derive(Debug)]
+pub struct Outside {
+    /// The name.
+    pub name: String,
+    /// Probe or action.
+    pub kind: Kind,
+    /// The argument that a scalar or list stands for.
+    pub main: Option<String>,
+    /// The default verdict.
+    pub verdict: String,
+    /// What a good result says in one line.
+    pub says: String,
+    /// Fields of the result that get a column in a scoreboard.
+    pub columns: Vec<String>,
+    /// Examples: title, YAML, whether it can be run on a bare machine.
+    pub examples: Vec<(String, String, bool)>,
+    /// The JSON Schema of the arguments, closed.
+    pub args_schema: Json,
+    /// The JSON Schema of the result.
+    pub result_schema: Json,
+    /// The file that it is.
+    pub source: PathBuf,
 }
 
 /// What a module says about a call before it is made.
@@ -152,7 +193,7 @@ fn encode<T: Serialize>(out: T, changed: bool) -> Result<Reply, Fault> {
     Ok(Reply { result, changed })
 }
 
-impl<P: Probe> Ops for ProbeOps<P> {
+impl<P: Probe> Operations for ProbeOps<P> {
     fn check(&self, args: &Json) -> Result<(), Fault> {
         P::check(&decode::<P::Args>(args)?)
     }
@@ -172,9 +213,12 @@ impl<P: Probe> Ops for ProbeOps<P> {
     fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
         self.observe(args, cx)
     }
+    fn by_hand(&self, args: &HandArgs<'_>) -> ByHand {
+        P::by_hand(args)
+    }
 }
 
-impl<A: Action> Ops for ActionOps<A> {
+impl<A: Action> Operations for ActionOps<A> {
     fn check(&self, args: &Json) -> Result<(), Fault> {
         A::check(&decode::<A::Args>(args)?)
     }
@@ -201,6 +245,9 @@ impl<A: Action> Ops for ActionOps<A> {
             encode(done.out, done.changed)
         })
     }
+    fn by_hand(&self, args: &HandArgs<'_>) -> ByHand {
+        A::by_hand(args)
+    }
 }
 
 fn schema_of<T: schemars::JsonSchema>() -> Json {
@@ -222,11 +269,11 @@ impl Entry {
             declared_effect: false,
             verdict: P::VERDICT.into(),
             says: P::SAYS.into(),
-            columns: P::COLUMNS,
-            examples: P::EXAMPLES,
+            columns: P::COLUMNS.iter().copied().map(Cow::Borrowed).collect(),
+            examples: Cow::Borrowed(P::EXAMPLES),
             args_schema: lazy(schema_of::<P::Args>),
             result_schema: lazy(schema_of::<P::Out>),
-            by_hand: P::by_hand,
+            source: None,
             ops: Box::new(ProbeOps::<P>(std::marker::PhantomData)),
         }
     }
@@ -240,12 +287,35 @@ impl Entry {
             declared_effect: A::DECLARED,
             verdict: A::VERDICT.into(),
             says: A::SAYS.into(),
-            columns: A::COLUMNS,
-            examples: A::EXAMPLES,
+            columns: A::COLUMNS.iter().copied().map(Cow::Borrowed).collect(),
+            examples: Cow::Borrowed(A::EXAMPLES),
             args_schema: lazy(schema_of::<A::Args>),
             result_schema: lazy(schema_of::<A::Out>),
-            by_hand: A::by_hand,
+            source: None,
             ops: Box::new(ActionOps::<A>(std::marker::PhantomData)),
+        }
+    }
+
+    /// The entry of a module that is none of the program's own.
+    pub fn outside(said: Outside, ops: Box<dyn Operations>) -> Entry {
+        // A module is described once in the life of the program, so its examples may live as long.
+        let keep = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let examples = said.examples.into_iter();
+        let examples = examples.map(|(title, yaml, runs)| Example { title: keep(title), yaml: keep(yaml), runs }).collect();
+        let (args_schema, result_schema) = (said.args_schema, said.result_schema);
+        Entry {
+            name: said.name.into(),
+            kind: said.kind,
+            main: said.main.map(Cow::Owned),
+            declared_effect: false,
+            verdict: said.verdict.into(),
+            says: said.says.into(),
+            columns: said.columns.into_iter().map(Cow::Owned).collect(),
+            examples: Cow::Owned(examples),
+            args_schema: lazy(move || args_schema),
+            result_schema: lazy(move || result_schema),
+            source: Some(said.source),
+            ops,
         }
     }
 
@@ -274,7 +344,7 @@ impl Entry {
 
     /// What a person does in place of a call.
     pub fn by_hand(&self, args: &HandArgs<'_>) -> ByHand {
-        (self.by_hand)(args)
+        self.ops.by_hand(args)
     }
 
     /// Effect, resources and idempotence of a call.
@@ -298,41 +368,5 @@ impl Entry {
     /// Does it; a probe looks.
     pub fn apply<'a>(&'a self, args: Json, cx: &'a Change<'a>) -> BoxFuture<'a, Result<Reply, Fault>> {
         self.ops.apply(args, cx)
-    }
-}
-
-/// The modules that a run knows.
-#[derive(Clone, Default)]
-pub struct Registry {
-    entries: Vec<Arc<Entry>>,
-}
-
-impl Registry {
-    /// A registry of these, sorted by name.
-    pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
-        let mut entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Registry { entries }
-    }
-
-    /// The module of this name.
-    pub fn get(&self, name: &str) -> Option<&Arc<Entry>> {
-        let i = self.entries.binary_search_by(|e| (*e.name).cmp(name)).ok()?;
-        self.entries.get(i)
-    }
-
-    /// A registry with the module of this name alone.
-    pub fn only(&self, name: &str) -> Registry {
-        Registry { entries: self.get(name).into_iter().cloned().collect() }
-    }
-
-    /// All modules by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter()
-    }
-
-    /// All names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|e| &*e.name)
     }
 }

@@ -203,6 +203,13 @@ impl Reader<'_> {
             let shape = alias.key.and_then(|k| STEP.get(k).or_else(|| BLOCK.get(k))).map(|k| &k.shape);
             return alias.key.filter(|_| shape.is_none_or(|shape| fits(shape, value))).map(str::to_owned);
         }
+        if let Some(trouble) = self.registry.trouble(name) {
+            self.out.push(
+                Diagnostic::error(Code::BrokenModule, key.span, format!("the module `{name}` cannot be used: {trouble}"))
+                    .help(format!("`runbook modules test {name}` tries it out")),
+            );
+            return None;
+        }
         let registry = self.registry;
         let near_common = nearest(name, STEP.names().chain(BLOCK.names()));
         let bodies: Vec<&str> = BODIES.keys.iter().map(|k| k.name).chain(registry.names().map(|n| n as &str)).collect();

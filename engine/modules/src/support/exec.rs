@@ -115,7 +115,7 @@ impl Call<'_> {
             user: self.user.map(str::to_owned),
             timeout: cx.timeout,
             max_output: Some(usize::try_from(self.max_output.0).unwrap_or(usize::MAX)),
-            read_only: false,
+            ..Exec::default()
         })
     }
 

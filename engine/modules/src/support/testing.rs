@@ -229,7 +229,11 @@ async fn run(exec: Exec) -> std::io::Result<ExecOutput> {
     // What the program left in its group would keep the pipes open.
     end_left_behind(pid);
     feed.abort();
-    let (stdout, a) = cut(out.await.unwrap_or_default(), exec.max_output);
+    let stdout = out.await.unwrap_or_default();
+    if let Some(told) = &exec.on_line {
+        stdout.split_inclusive(|b| *b == b'\n').filter_map(|l| l.strip_suffix(b"\n")).for_each(|line| (told.0)(line));
+    }
+    let (stdout, a) = cut(stdout, exec.max_output);
     let (stderr, b) = cut(err.await.unwrap_or_default(), exec.max_output);
     Ok(ExecOutput {
         exit_code: status.code(),

@@ -20,12 +20,12 @@ impl Interpreter<'_> {
         }
         let grade = self.grade_word(step, pass);
         let columns = match &step.body {
-            Body::Module(call) => self.registry.get(&call.name.value).map(|e| e.columns).unwrap_or_default(),
-            _ => &[],
+            Body::Module(call) => self.registry.get(&call.name.value).map(|e| e.columns.clone()).unwrap_or_default(),
+            _ => Vec::new(),
         };
         let columns = columns
             .iter()
-            .filter_map(|c| pass.result.get(*c).filter(|v| !v.is_null()).map(|v| ((*c).to_owned(), cell(v))))
+            .filter_map(|c| pass.result.get(&**c).filter(|v| !v.is_null()).map(|v| (c.to_string(), cell(v))))
             .collect();
         let row = Row { name: begun.name.clone(), grade, graded: pass.graded.clone(), detail: pass.message.clone(), columns };
         locked(&env.frame.rows).push(Value::map([

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use runbook_core::module::{Exec, ExecOutput};
+use runbook_core::module::{Exec, ExecOutput, OnLine};
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -22,6 +22,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// The most bytes kept of a stream by default.
 const DEFAULT_MAX: usize = 10 * 1024 * 1024;
+
+/// The longest line that is told as it comes.
+const LONGEST_LINE: usize = 64 * 1024;
 
 /// The programs being run to their end: their leaders and what they are.
 pub(super) type Running = Mutex<HashMap<i32, String>>;
@@ -78,7 +81,33 @@ impl Capture {
     }
 }
 
-async fn drain(stream: Option<impl AsyncRead + Unpin>, capture: &mut Capture) {
+/// Cuts a stream into lines for whoever wants to hear of each as it comes.
+struct Lines {
+    told: OnLine,
+    begun: Vec<u8>,
+    too_long: bool,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            let (text, whole) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            self.too_long |= self.begun.len() + text.len() > LONGEST_LINE;
+            if !self.too_long {
+                self.begun.extend_from_slice(text);
+            }
+            if whole {
+                if !self.too_long {
+                    (self.told.0)(&self.begun);
+                }
+                self.begun.clear();
+                self.too_long = false;
+            }
+        }
+    }
+}
+
+async fn drain(stream: Option<impl AsyncRead + Unpin>, capture: &mut Capture, mut lines: Option<Lines>) {
     let Some(mut stream) = stream else { return };
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n) = stream.read(&mut buffer).await {
@@ -86,6 +115,9 @@ async fn drain(stream: Option<impl AsyncRead + Unpin>, capture: &mut Capture) {
             return;
         }
         capture.push(&buffer[..n]);
+        if let Some(lines) = &mut lines {
+            lines.push(&buffer[..n]);
+        }
     }
 }
 
@@ -111,6 +143,9 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
         let (uid, gid) = user_ids(user)?;
         command.uid(uid).gid(gid);
     }
+    if let Some(folder) = &exec.confined_to {
+        super::confine::confine(command.as_std_mut(), folder)?;
+    }
     let mut child = command.spawn()?;
     let leader = child.id().map_or(0, |id| id as i32);
     tracing::debug!(pid = leader, %program, "started a command");
@@ -130,7 +165,8 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
             }
         };
         let reading = async {
-            tokio::join!(drain(stdout, &mut out), drain(stderr, &mut err), feed);
+            let lines = exec.on_line.map(|told| Lines { told, begun: Vec::new(), too_long: false });
+            tokio::join!(drain(stdout, &mut out, lines), drain(stderr, &mut err, None), feed);
         };
         let mut reading = std::pin::pin!(reading);
         let limit = async {
@@ -187,6 +223,19 @@ pub(super) async fn run(exec: Exec, stop: &Stop, cleaning: bool, running: &Runni
         timed_out,
         duration: began.elapsed(),
     })
+}
+
+/// Runs a program to its end outside of any run, and waits for it.
+///
+/// # Errors
+/// As the operating system says it, such as a program that does not exist.
+pub fn run_alone(exec: Exec) -> io::Result<ExecOutput> {
+    // On a thread of its own, because whoever asks may stand in a runtime already.
+    let waiting = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(run(exec, &Stop::default(), false, &Running::default()))
+    });
+    waiting.join().unwrap_or_else(|_| Err(io::Error::other("the engine failed while it ran a program")))
 }
 
 /// Ends a tree: asks, waits, then kills.
@@ -258,6 +307,19 @@ mod tests {
         let out = run(exec, &Stop::default(), false, &Running::default()).await.expect("runs");
         assert!(out.stdout.len() < 2000 && out.dropped > 2_900_000);
         assert!(out.stdout.ends_with(b"end\n"));
+    }
+
+    #[tokio::test]
+    async fn lines_are_told_as_they_come() {
+        let heard = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let mut exec = sh("echo one; printf 'tw'; printf 'o\n'; head -c 100000 /dev/zero; echo; echo three; printf rest");
+        let told = heard.clone();
+        exec.on_line = Some(OnLine(std::sync::Arc::new(move |line| {
+            told.lock().expect("lock").push(String::from_utf8_lossy(line).into_owned());
+        })));
+        let out = run(exec, &Stop::default(), false, &Running::default()).await.expect("runs");
+        assert_eq!(*heard.lock().expect("lock"), ["one", "two", "three"]);
+        assert!(out.stdout.ends_with(b"three\nrest") && out.dropped == 0);
     }
 
     #[tokio::test]
