@@ -48,6 +48,18 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::service_start::ServiceStart>(),
         Entry::action::<action::service_stop::ServiceStop>(),
         Entry::action::<action::shell::Shell>(),
+        #[cfg(feature = "sqlite")]
+        Entry::probe::<probe::sqlite::Sqlite>(),
+        #[cfg(feature = "sqlite")]
+        Entry::action::<action::sqlite_backup::SqliteBackup>(),
+        #[cfg(feature = "sqlite")]
+        Entry::action::<action::sqlite_checkpoint::SqliteCheckpoint>(),
+        #[cfg(feature = "sqlite")]
+        Entry::action::<action::sqlite_exec::SqliteExec>(),
+        #[cfg(feature = "sqlite")]
+        Entry::action::<action::sqlite_restore::SqliteRestore>(),
+        #[cfg(feature = "sqlite")]
+        Entry::action::<action::sqlite_vacuum::SqliteVacuum>(),
         Entry::probe::<probe::tcp::Tcp>(),
     ]
 }

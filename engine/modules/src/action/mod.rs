@@ -18,3 +18,13 @@ pub(crate) mod service_stop;
 #[cfg(test)]
 mod service_tests;
 pub(crate) mod shell;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_backup;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_checkpoint;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_exec;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_restore;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite_vacuum;

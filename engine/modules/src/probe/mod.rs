@@ -12,4 +12,6 @@ pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod service;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 pub(crate) mod tcp;

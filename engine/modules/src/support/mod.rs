@@ -4,6 +4,8 @@ pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
 pub(crate) mod by_hand;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod db_params;
 pub(crate) mod db_tls;
 pub(crate) mod diag;
 pub(crate) mod exec;
@@ -23,6 +25,8 @@ pub(crate) mod service_by_hand;
 pub(crate) mod service_entry;
 pub(crate) mod service_files;
 pub(crate) mod signals;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 pub(crate) mod stamps;
 pub(crate) mod stop;
 pub(crate) mod sys;
