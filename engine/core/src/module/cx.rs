@@ -140,7 +140,10 @@ pub struct Exec {
 
 /// Is told each line of a program's output as it comes, without its end. Lines over 64 KiB are not told.
 #[derive(Clone)]
-pub struct OnLine(pub Arc<dyn Fn(&[u8]) + Send + Sync>);
+pub struct OnLine(pub Arc<TellLine>);
+
+/// Takes a line.
+pub type TellLine = dyn Fn(&[u8]) + Send + Sync;
 
 impl std::fmt::Debug for OnLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

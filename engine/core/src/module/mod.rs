@@ -9,7 +9,7 @@ mod registry;
 mod schema;
 
 pub use by_hand::{ByHand, HandArgs, hand_line, hand_secret, hand_shown, hand_word, has_hand_secret};
-pub use cx::{Change, Cx, Daemon, Exec, ExecOutput, ExitReason, Host, OnLine, Shared, Spawned};
+pub use cx::{Change, Cx, Daemon, Exec, ExecOutput, ExitReason, Host, OnLine, Shared, Spawned, TellLine};
 pub use effect::{Effect, Need, Resource, Touches};
 pub use entry::{About, Done, Entry, Example, Forecast, Kind, LazySchema, Operations, Outside, Reply};
 pub use fault::Fault;

@@ -7,14 +7,17 @@ use super::Entry;
 /// Asks a module that is none of the program's own what it is; the error says what is wrong with it and what to do.
 type Describe = Box<dyn Fn(&str) -> Result<Entry, String> + Send + Sync>;
 
+/// What a module that was asked is, or why it cannot be used.
+type Asked = Result<Arc<Entry>, String>;
+
 /// Modules that are there to be asked what they are. Asking means running them, so each is asked when it is first named.
 struct Found {
-    slots: Vec<(String, OnceLock<Result<Arc<Entry>, String>>)>,
+    slots: Vec<(String, OnceLock<Asked>)>,
     describe: Describe,
 }
 
 impl Found {
-    fn get(&self, name: &str) -> Option<&Result<Arc<Entry>, String>> {
+    fn get(&self, name: &str) -> Option<&Asked> {
         let i = self.slots.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
         let (name, slot) = &self.slots[i];
         Some(slot.get_or_init(|| (self.describe)(name).map(Arc::new)))
