@@ -8,8 +8,14 @@
 
 #![allow(clippy::unwrap_used, reason = "it is for tests: what goes wrong here should fail there")]
 
+mod certs;
 mod guard;
+mod nginx;
+mod python;
 mod redis;
 
+pub use certs::{Authority, Certificate};
 pub use guard::{Guarded, free_port, fresh_folder, have, until};
+pub use nginx::Nginx;
+pub use python::{Mail, S3, WebSocket};
 pub use redis::Redis;

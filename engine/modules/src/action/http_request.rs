@@ -1,5 +1,6 @@
 //! `http.request`: sends a request that may change something.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration as Std;
 
@@ -13,9 +14,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::support::by_hand;
-use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, default_max_body, form, headers};
+use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, check_trust, default_max_body, form, headers, resolve};
 use crate::support::http_client::{Call, host_and_port, parse_url, put, send, shown};
+use crate::support::multipart::{Part, multipart};
 use crate::support::net::{self, Failure};
+use crate::support::paths::resource;
+use crate::support::tls::Trust;
 
 pub(crate) struct HttpRequest;
 
@@ -43,7 +47,7 @@ pub(crate) struct Args {
     /// Parameters added to the URL, percent-encoded; null leaves one out. Default: none.
     #[serde(default)]
     query: Pairs,
-    /// The body as text, sent as it is. Give at most one of `body`, `json` and `form`.
+    /// The body as text, sent as it is. Give at most one of `body`, `json`, `form` and `multipart`.
     #[serde(default)]
     body: Option<String>,
     /// The body as a value, sent as JSON with `content-type: application/json`.
@@ -52,6 +56,10 @@ pub(crate) struct Args {
     /// The body as fields of a form, sent with `content-type: application/x-www-form-urlencoded`; null leaves a field out.
     #[serde(default)]
     form: Option<Pairs>,
+    /// The body as the parts of a form with files, sent as `multipart/form-data`: each a text, or `{file, filename, content_type}`; null leaves
+    /// a part out.
+    #[serde(default)]
+    multipart: Option<BTreeMap<String, Option<Part>>>,
     /// Sent as the header `idempotency-key`, by which some servers recognise a repeated request. Default: none.
     #[serde(default)]
     idempotency_key: Option<String>,
@@ -71,6 +79,19 @@ pub(crate) struct Args {
     /// Whether to take any certificate. Default: false.
     #[serde(default)]
     insecure: bool,
+    /// A file in PEM with the authorities to trust, in place of those that this machine trusts. Default: none.
+    #[serde(default)]
+    ca_file: Option<String>,
+    /// A file in PEM with the certificate to show to the server. Default: none.
+    #[serde(default)]
+    client_cert: Option<String>,
+    /// A file in PEM with the key of `client_cert`. Default: the key is in `client_cert`.
+    #[serde(default)]
+    client_key: Option<String>,
+    /// The address to connect to in place of what the URL's host name stands for, such as `10.0.0.5`; the name stays in the `host` header and
+    /// in TLS. Default: the name is looked up.
+    #[serde(default)]
+    resolve: Option<String>,
     /// The path of a Unix socket to connect to in place of the URL's host and port. Default: none.
     #[serde(default)]
     unix_socket: Option<String>,
@@ -121,14 +142,15 @@ impl Args {
         if let Some(key) = &self.idempotency_key {
             put(&mut headers, "idempotency-key", key, false)?;
         }
+        let bodies = [self.body.is_some(), !self.json.is_null(), self.form.is_some(), self.multipart.is_some()];
+        if bodies.iter().filter(|b| **b).count() > 1 {
+            return Err(Fault::invalid("body", "give at most one of `body`, `json`, `form` and `multipart`"));
+        }
         let (body, kind) = match (&self.body, &self.json, &self.form) {
-            (Some(text), serde_json::Value::Null, None) => (text.clone().into_bytes(), None),
-            (None, serde_json::Value::Null, Some(fields)) => {
-                (form(fields)?.into_bytes(), Some("application/x-www-form-urlencoded"))
-            }
-            (None, serde_json::Value::Null, None) => (Vec::new(), None),
-            (None, json, None) => (json.to_string().into_bytes(), Some("application/json")),
-            _ => return Err(Fault::invalid("body", "give at most one of `body`, `json` and `form`")),
+            (Some(text), _, _) => (text.clone().into_bytes(), None),
+            (_, _, Some(fields)) => (form(fields)?.into_bytes(), Some("application/x-www-form-urlencoded")),
+            (_, serde_json::Value::Null, _) => (Vec::new(), None),
+            (_, json, _) => (json.to_string().into_bytes(), Some("application/json")),
         };
         if let Some(kind) = kind
             && !headers.contains_key(CONTENT_TYPE)
@@ -136,6 +158,10 @@ impl Args {
             put(&mut headers, CONTENT_TYPE.as_str(), kind, false)?;
         }
         Ok((method, headers, body))
+    }
+
+    fn trust(&self, cx: &Cx<'_>) -> Trust {
+        Trust::of(cx, self.insecure, self.ca_file.as_deref(), self.client_cert.as_deref(), self.client_key.as_deref())
     }
 
     fn only_looks(&self) -> bool {
@@ -158,6 +184,11 @@ impl Action for HttpRequest {
         Example {
             title: "Post with a key that lets the server recognise a repetition",
             yaml: "http.request:\n  url: http://127.0.0.1:7000/v1/dlq/17/replay\n  idempotency_key: replay-17\nretry: { attempts: 3, every: 1s }\n",
+            runs: false,
+        },
+        Example {
+            title: "A form with a file",
+            yaml: "http.request:\n  url: https://api.groq.com/openai/v1/audio/transcriptions\n  bearer: '{{ params.groq_api_key }}'\n  multipart:\n    model: whisper-large-v3\n    file: { file: test.wav, content_type: audio/wav }\n",
             runs: false,
         },
         Example {
@@ -187,11 +218,13 @@ impl Action for HttpRequest {
     }
 
     fn touches(args: &Args) -> Touches {
-        match (&args.unix_socket, host_and_port(&args.url)) {
+        let touches = match (&args.unix_socket, host_and_port(&args.url)) {
             (Some(path), _) => Touches::changes([Resource::file(path)]),
             (None, Some((host, port))) => Touches::changes([net::resource(&host, port)]).needing(Need::Net { host, port }),
             (None, None) => Touches::default(),
-        }
+        };
+        let parts = args.multipart.iter().flat_map(|m| m.values()).flatten();
+        parts.filter_map(Part::file).fold(touches, |t, file| t.and_reads(resource(file)))
     }
 
     fn idempotent(args: &Args) -> bool {
@@ -199,8 +232,9 @@ impl Action for HttpRequest {
     }
 
     fn check(args: &Args) -> Result<(), Fault> {
-        parse_url(&args.url)?;
+        resolve(&parse_url(&args.url)?, args.resolve.as_deref())?;
         args.request()?;
+        check_trust(args.insecure, args.ca_file.as_deref(), args.client_cert.as_deref(), args.client_key.as_deref())?;
         let near = runbook_core::suggest::nearest(&args.method, METHODS.iter().copied());
         match near.filter(|_| !METHODS.contains(&args.method.as_str())) {
             Some(near) => Err(Fault::invalid("method", format!("{:?} is not a method; write `{near}`", args.method))),
@@ -208,10 +242,13 @@ impl Action for HttpRequest {
         }
     }
 
-    async fn plan(args: &Args, _cx: &Cx<'_>) -> Result<Forecast, Fault> {
+    async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
         let mut url = parse_url(&args.url)?;
         add_query(&mut url, &args.query);
-        let (method, _, body) = args.request()?;
+        let (method, _, mut body) = args.request()?;
+        if let Some(parts) = &args.multipart {
+            (body, _) = multipart(parts, cx).await?;
+        }
         let because = match body.len() {
             0 => "with no body".to_owned(),
             n => format!("with a body of {}", format_size(n as u64)),
@@ -222,7 +259,13 @@ impl Action for HttpRequest {
     async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<HttpOut>, Fault> {
         let mut url = parse_url(&args.url)?;
         add_query(&mut url, &args.query);
-        let (method, headers, body) = args.request()?;
+        let resolve = resolve(&url, args.resolve.as_deref())?;
+        let (method, mut headers, mut body) = args.request()?;
+        if let Some(parts) = &args.multipart {
+            let kind;
+            (body, kind) = multipart(parts, cx).await?;
+            put(&mut headers, CONTENT_TYPE.as_str(), &kind, false)?;
+        }
         let repeatable = Self::idempotent(args);
         let call = Call {
             method,
@@ -231,17 +274,18 @@ impl Action for HttpRequest {
             body,
             timeout: net::shorter(args.timeout.to_std(), cx.timeout),
             follow_redirects: args.follow_redirects,
-            insecure: args.insecure,
+            trust: args.trust(cx),
+            resolve,
             unix_socket: args.unix_socket.as_ref().map(|p| -> PathBuf { cx.resolve(p) }),
             max_body: args.max_body.0,
             repeatable,
         };
         let (answer, result) = send(cx.shared(), call).await;
         match result {
-            Ok(()) if args.only_looks() => Ok(Done::unchanged(HttpOut::of(answer, None))),
-            Ok(()) => Ok(Done::changed(HttpOut::of(answer, None))),
+            Ok(()) if args.only_looks() => Ok(Done::unchanged(HttpOut::of(answer, None, cx.now()))),
+            Ok(()) => Ok(Done::changed(HttpOut::of(answer, None, cx.now()))),
             Err(Failure::Answer(why)) => {
-                let out = HttpOut::of(answer, Some(why.clone()));
+                let out = HttpOut::of(answer, Some(why.clone()), cx.now());
                 let never_arrived =
                     why == "connection refused" || why.starts_with("there is no host") || why.contains("certificate");
                 let doubt = if repeatable || never_arrived { "" } else { "; the request may have taken effect all the same" };
@@ -290,6 +334,29 @@ mod tests {
         assert!(seen.contains("content-type: text/x\r\n") && seen.ends_with("\r\n\r\nplain"), "{seen}");
         let done = apply(&host, json!({ "url": server.url("/"), "method": "GET" })).await.unwrap();
         assert!(!done.changed);
+    }
+
+    #[tokio::test]
+    async fn a_form_with_a_file() {
+        let host = TestHost::new();
+        host.write("test.wav", "RIFF");
+        let server = Server::start(Server::ok);
+        let parts = json!({ "model": "whisper", "n": 3, "gone": null, "file": { "file": "test.wav", "content_type": "audio/wav", "filename": "a\"b" } });
+        let seen = apply(&host, json!({ "url": server.url("/"), "multipart": parts })).await.unwrap().out.body.unwrap();
+        let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+        let boundary = head.split("boundary=").nth(1).unwrap().lines().next().unwrap();
+        let wanted = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a%22b\"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n3\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(body, wanted);
+        let plan =
+            HttpRequest::plan(&args(json!({ "url": server.url("/"), "multipart": { "a": { "file": "gone" } } })), &host.cx())
+                .await;
+        assert!(matches!(&plan, Err(Fault::Unmet { message, .. }) if message.contains("no such file")), "{plan:?}");
+        let both = args(json!({ "url": server.url("/"), "multipart": {}, "form": {} }));
+        assert!(matches!(HttpRequest::check(&both), Err(Fault::Invalid { .. })));
     }
 
     #[tokio::test]

@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::support::by_hand;
-use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, default_max_body, headers};
+use crate::support::http_args::{Basic, HttpOut, Pairs, add_query, check_trust, default_max_body, headers, resolve};
 use crate::support::http_client::{Call, default_timeout, host_and_port, parse_url, send};
 use crate::support::net;
+use crate::support::tls::Trust;
 
 pub(crate) struct Http;
 
@@ -20,6 +21,10 @@ pub(crate) struct Http;
 /// Any status is a result, with headers and body: a health check that answers 503 with a reason can be read. Without `expect` the step
 /// is ok if the status is 200 to 399. A refused or reset connection, an unknown host name, a certificate that is not accepted and a
 /// server that does not answer in time are answers too: the step fails with that message, and `error` holds it.
+///
+/// Whether a server is there and whether it is well are two things: `expect: reachable` is content with any answer, 404 and 503 included.
+///
+/// `timings` says where the time went. Of a server with TLS, `tls` has the certificate with its days left.
 ///
 /// It only looks, so it only knows the methods that change nothing: GET, HEAD and OPTIONS. For others use `http.request`.
 ///
@@ -56,12 +61,31 @@ pub(crate) struct Args {
     /// Whether to take any certificate. Default: false.
     #[serde(default)]
     insecure: bool,
+    /// A file in PEM with the authorities to trust, in place of those that this machine trusts. Default: none.
+    #[serde(default)]
+    ca_file: Option<String>,
+    /// A file in PEM with the certificate to show to the server. Default: none.
+    #[serde(default)]
+    client_cert: Option<String>,
+    /// A file in PEM with the key of `client_cert`. Default: the key is in `client_cert`.
+    #[serde(default)]
+    client_key: Option<String>,
+    /// The address to connect to in place of what the URL's host name stands for, such as `10.0.0.5`; the name stays in the `host` header and
+    /// in TLS. Default: the name is looked up.
+    #[serde(default)]
+    resolve: Option<String>,
     /// The path of a Unix socket to connect to in place of the URL's host and port. Default: none.
     #[serde(default)]
     unix_socket: Option<String>,
     /// The most bytes of the body to keep. Default: `1MiB`.
     #[serde(default = "default_max_body")]
     max_body: Size,
+}
+
+impl Args {
+    fn trust(&self, cx: &Cx<'_>) -> Trust {
+        Trust::of(cx, self.insecure, self.ca_file.as_deref(), self.client_cert.as_deref(), self.client_key.as_deref())
+    }
 }
 
 /// A method that changes nothing.
@@ -94,6 +118,16 @@ impl Probe for Http {
             runs: false,
         },
         Example {
+            title: "Reachable, whatever it says to this path; and its certificate is good for a week or more",
+            yaml: "http: https://api.groq.com/health\nexpect:\n  - reachable\n  - tls.days_left >= 7\n",
+            runs: false,
+        },
+        Example {
+            title: "A server of one's own authority, by its address",
+            yaml: "http:\n  url: https://gateway.internal:7443/healthz\n  resolve: 10.0.0.5\n  ca_file: /etc/ssl/internal-ca.pem\nexpect:\n  - status == 200\n  - timings.first_byte < 200ms\n",
+            runs: false,
+        },
+        Example {
             title: "Nobody listens: the step fails with `connection refused`",
             yaml: "http: http://127.0.0.1:{port}/",
             runs: true,
@@ -117,12 +151,15 @@ impl Probe for Http {
     }
 
     fn check(args: &Args) -> Result<(), Fault> {
-        parse_url(&args.url)?;
+        let url = parse_url(&args.url)?;
+        resolve(&url, args.resolve.as_deref())?;
+        check_trust(args.insecure, args.ca_file.as_deref(), args.client_cert.as_deref(), args.client_key.as_deref())?;
         headers(&args.headers, args.basic.as_ref(), args.bearer.as_deref()).map(drop)
     }
 
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<HttpOut, Fault> {
         let mut url = parse_url(&args.url)?;
+        let resolve = resolve(&url, args.resolve.as_deref())?;
         add_query(&mut url, &args.query);
         let own = args.timeout.map_or_else(|| default_timeout(&url, args.unix_socket.is_some()), Duration::to_std);
         let method = match args.method {
@@ -137,16 +174,17 @@ impl Probe for Http {
             body: Vec::new(),
             timeout: net::shorter(own, cx.timeout),
             follow_redirects: args.follow_redirects,
-            insecure: args.insecure,
+            trust: args.trust(cx),
+            resolve,
             unix_socket: args.unix_socket.as_ref().map(|p| -> PathBuf { cx.resolve(p) }),
             max_body: args.max_body.0,
             repeatable: true,
         };
         let (answer, result) = send(cx.shared(), call).await;
         match result {
-            Ok(()) => Ok(HttpOut::of(answer, None)),
+            Ok(()) => Ok(HttpOut::of(answer, None, cx.now())),
             Err(failure) => {
-                let out = HttpOut::of(answer, Some(failure.message().to_owned()));
+                let out = HttpOut::of(answer, Some(failure.message().to_owned()), cx.now());
                 Err(failure.into_fault(out))
             }
         }
@@ -154,270 +192,5 @@ impl Probe for Http {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration as Std, Instant};
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::support::test_server::Server;
-    use crate::support::testing::{TestHost, args, free_port};
-
-    async fn ask(host: &TestHost, json: serde_json::Value) -> Result<HttpOut, Fault> {
-        Http::observe(&args(json), &host.cx()).await
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_a_result_whatever_its_status() {
-        let host = TestHost::new();
-        let server = Server::start(|_| {
-            "HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\nX-One: a\r\nx-one: b\r\ncontent-length: 21\r\n\r\n{\"status\":\"degraded\"}".into()
-        });
-        let out = ask(&host, json!({ "url": server.url("/api/health") })).await.unwrap();
-        assert_eq!(out.status, Some(503));
-        assert_eq!(out.json["status"], "degraded");
-        assert_eq!(out.headers["x-one"], "a, b");
-        assert_eq!(out.bytes, Size(21));
-        assert_eq!(out.address, Some(format!("127.0.0.1:{}", server.port)));
-        assert_eq!(out.http_version.as_deref(), Some("1.1"));
-        assert_eq!((out.redirects, out.truncated, out.error), (0, false, None));
-    }
-
-    #[tokio::test]
-    async fn the_request_is_what_the_arguments_say() {
-        let host = TestHost::new();
-        let server = Server::start(Server::ok);
-        let out = ask(
-            &host,
-            json!({ "url": server.url("/a?x=1"), "query": { "n": 5, "gone": null }, "headers": { "x-try": 3 }, "basic": { "user": "u", "password": "p" } }),
-        )
-        .await
-        .unwrap();
-        let seen = out.body.unwrap();
-        assert!(seen.starts_with("GET /a?x=1&n=5 HTTP/1.1\r\n"), "{seen}");
-        assert!(seen.contains("\r\nx-try: 3\r\n"), "{seen}");
-        assert!(seen.contains("\r\nauthorization: Basic dTpw\r\n"), "{seen}");
-        assert!(seen.contains("user-agent: runbook/"), "{seen}");
-        let seen = ask(&host, json!({ "url": server.url("/"), "bearer": "t", "method": "OPTIONS" })).await.unwrap().body.unwrap();
-        assert!(seen.starts_with("OPTIONS / ") && seen.contains("authorization: Bearer t"), "{seen}");
-        let out = ask(&host, json!({ "url": server.url("/"), "method": "HEAD" })).await.unwrap();
-        assert_eq!((out.status, out.body.as_deref()), (Some(200), Some("")));
-    }
-
-    #[tokio::test]
-    async fn refused_is_an_answer_in_exactly_these_words() {
-        let host = TestHost::new();
-        let fault = ask(&host, json!({ "url": format!("http://127.0.0.1:{}/", free_port()) })).await.unwrap_err();
-        let Fault::Unmet { message, result } = fault else { panic!("{fault:?}") };
-        assert_eq!(message, "connection refused");
-        assert_eq!(result["error"], "connection refused");
-        assert_eq!(result["status"], serde_json::Value::Null);
-        assert!(result["elapsed"]["$duration"].is_string(), "{result}");
-    }
-
-    #[tokio::test]
-    async fn a_server_that_hangs_up_or_never_answers() {
-        let host = TestHost::new();
-        let server = Server::start(|_| String::new());
-        let fault = ask(&host, json!({ "url": server.url("/") })).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.starts_with("connection closed")), "{fault:?}");
-
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", silent.local_addr().unwrap());
-        let started = Instant::now();
-        let fault = ask(&host, json!({ "url": url, "timeout": "80ms" })).await.unwrap_err();
-        assert_eq!(fault.message(), "timed out after 80ms");
-        assert!(started.elapsed() < Std::from_secs(1));
-        let mut cx = host.cx();
-        cx.timeout = Some(Std::from_millis(50));
-        let fault = Http::observe(&args(json!({ "url": url, "timeout": "1h" })), &cx).await.unwrap_err();
-        assert_eq!(fault.message(), "timed out after 50ms");
-    }
-
-    #[tokio::test]
-    async fn a_broken_body_keeps_the_status() {
-        let host = TestHost::new();
-        let server = Server::start(|_| "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".into());
-        let Fault::Unmet { message, result } = ask(&host, json!({ "url": server.url("/") })).await.unwrap_err() else { panic!() };
-        assert!(message.starts_with("connection closed"), "{message}");
-        assert_eq!((&result["status"], &result["body"]), (&json!(200), &json!("half")));
-        let server = Server::start(|_| "SSH-2.0-OpenSSH_9.2\r\n".into());
-        let fault = ask(&host, json!({ "url": server.url("/") })).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("not proper HTTP")), "{fault:?}");
-    }
-
-    #[tokio::test]
-    async fn redirects_are_followed_only_when_asked() {
-        let host = TestHost::new();
-        let server = Server::start(|r| match r.lines().next() {
-            Some(l) if l.starts_with("GET /1") => "HTTP/1.1 302 Found\r\nlocation: /2\r\ncontent-length: 0\r\n\r\n".into(),
-            Some(l) if l.starts_with("GET /loop") => "HTTP/1.1 302 Found\r\nlocation: /loop\r\ncontent-length: 0\r\n\r\n".into(),
-            _ => Server::ok(r),
-        });
-        let out = ask(&host, json!({ "url": server.url("/1") })).await.unwrap();
-        assert_eq!((out.status, out.redirects), (Some(302), 0));
-        let out = ask(&host, json!({ "url": server.url("/1"), "follow_redirects": 3 })).await.unwrap();
-        assert_eq!((out.status, out.redirects), (Some(200), 1));
-        assert_eq!(out.url, server.url("/2"));
-        let out = ask(&host, json!({ "url": server.url("/loop"), "follow_redirects": 3 })).await.unwrap();
-        assert_eq!((out.status, out.redirects), (Some(302), 3));
-    }
-
-    #[tokio::test]
-    async fn a_redirect_to_another_server_takes_no_password_along() {
-        let host = TestHost::new();
-        let other = Server::start(Server::ok);
-        let to = other.url("/");
-        let server = Server::start(move |_| format!("HTTP/1.1 307 T\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"));
-        let out = ask(&host, json!({ "url": server.url("/"), "follow_redirects": 1, "bearer": "secret" })).await.unwrap();
-        assert!(!out.body.unwrap().contains("secret"));
-    }
-
-    #[tokio::test]
-    async fn bodies_are_limited() {
-        let host = TestHost::new();
-        let server = Server::start(|_| Server::body(&"x".repeat(100_000)));
-        let out = ask(&host, json!({ "url": server.url("/"), "max_body": "1KiB" })).await.unwrap();
-        assert_eq!((out.bytes, out.truncated, out.json.is_null()), (Size(1024), true, true));
-        let out = ask(&host, json!({ "url": server.url("/"), "max_body": "100000B" })).await.unwrap();
-        assert_eq!((out.bytes, out.truncated), (Size(100_000), false));
-    }
-
-    #[tokio::test]
-    async fn nonsense_is_refused_before_anything_is_sent() {
-        let host = TestHost::new();
-        for (bad, word) in [
-            (json!({ "url": "ftp://h/" }), "http://"),
-            (json!({ "url": "http://" }), "not a URL"),
-            (json!({ "url": "http://127.0.0.1/", "basic": { "user": "u" }, "bearer": "t" }), "either"),
-            (json!({ "url": "http://127.0.0.1/", "headers": { "a b": "c" } }), "header"),
-        ] {
-            let fault = ask(&host, bad).await.unwrap_err();
-            assert!(matches!(&fault, Fault::Invalid { message, .. } if message.contains(word)), "{fault:?}");
-        }
-        assert!(serde_json::from_value::<Args>(json!({ "url": "http://h/", "method": "POST" })).is_err());
-    }
-
-    #[tokio::test]
-    async fn a_unix_socket_takes_the_place_of_the_host() {
-        let host = TestHost::new();
-        let path = host.file("s.sock");
-        let listener = tokio::net::UnixListener::bind(&path).unwrap();
-        tokio::spawn(async move {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut buffer = [0; 1024];
-            let _ = stream.read(&mut buffer).await;
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-        });
-        let out = ask(&host, json!({ "url": "http://engine/_ping", "unix_socket": "s.sock" })).await.unwrap();
-        assert_eq!((out.body.as_deref(), out.address), (Some("hi"), None));
-        let fault = ask(&host, json!({ "url": "http://engine/", "unix_socket": "gone.sock" })).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message == "no such socket"), "{fault:?}");
-    }
-
-    #[tokio::test]
-    async fn a_server_that_was_restarted_is_asked_anew() {
-        let host = TestHost::new();
-        let port = {
-            let server = Server::start(Server::ok);
-            ask(&host, json!({ "url": server.url("/") })).await.unwrap();
-            server.port
-        };
-        let server = Server::start_on(port, Server::ok);
-        let out = ask(&host, json!({ "url": server.url("/") })).await.unwrap();
-        assert_eq!(out.status, Some(200));
-    }
-
-    #[tokio::test]
-    #[allow(clippy::print_stderr, reason = "it also measures")]
-    async fn probes_are_cheap() {
-        let host = TestHost::new();
-        let server = Server::start(|_| Server::body("{}"));
-        let probe: Args = args(json!({ "url": server.url("/") }));
-        let first = Instant::now();
-        Http::observe(&probe, &host.cx()).await.unwrap();
-        let first = first.elapsed();
-        let many = Instant::now();
-        for _ in 0..1000 {
-            Http::observe(&probe, &host.cx()).await.unwrap();
-        }
-        let each = many.elapsed() / 1000;
-        eprintln!("first probe {first:?}, each of the next {each:?}");
-        assert_eq!(server.connections(), 1, "connections are kept");
-        // Wide limits: this also runs unoptimised and on a busy machine.
-        assert!(first < Std::from_millis(100), "{first:?}");
-        assert!(each < Std::from_millis(10), "{each:?}");
-    }
-
-    /// Ends a program when the test ends, however it ends.
-    struct Ended(std::process::Child);
-
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    #[tokio::test]
-    async fn certificates_are_judged_unless_told_otherwise() {
-        use std::process::{Command, Stdio};
-        let host = TestHost::new();
-        let port = free_port();
-        let openssl = |args: &str| {
-            let mut command = Command::new("openssl");
-            command
-                .args(args.split(' '))
-                .current_dir(host.root())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            command
-        };
-        let made = openssl(
-            "req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1",
-        )
-        .status();
-        if !made.is_ok_and(|s| s.success()) {
-            // Without the openssl program there is no server to ask.
-            return;
-        }
-        let _server =
-            Ended(openssl(&format!("s_server -accept 127.0.0.1:{port} -key k.pem -cert c.pem -www -quiet")).spawn().unwrap());
-        let url = format!("https://127.0.0.1:{port}/");
-        let mut out = ask(&host, json!({ "url": url, "insecure": true })).await;
-        for _ in 0..200 {
-            if !matches!(&out, Err(f) if f.message() == "connection refused") {
-                break;
-            }
-            tokio::time::sleep(Std::from_millis(20)).await;
-            out = ask(&host, json!({ "url": url, "insecure": true })).await;
-        }
-        assert_eq!(out.unwrap().status, Some(200));
-        let fault = ask(&host, json!({ "url": url })).await.unwrap_err();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("certificate is not accepted")), "{fault:?}");
-        let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let plain_url = format!("https://{}/", plain.local_addr().unwrap());
-        let answering = std::thread::spawn(move || {
-            std::io::Write::write_all(&mut plain.accept().unwrap().0, b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        });
-        let fault = ask(&host, json!({ "url": plain_url, "insecure": true })).await.unwrap_err();
-        answering.join().unwrap().unwrap();
-        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("no TLS connection")), "{fault:?}");
-        // From plain HTTP to HTTPS the right client is chosen.
-        let to = url.clone();
-        let redirecting = Server::start(move |_| format!("HTTP/1.1 301 M\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"));
-        let out = ask(&host, json!({ "url": redirecting.url("/"), "follow_redirects": 1, "insecure": true })).await.unwrap();
-        assert_eq!((out.status, out.url), (Some(200), url));
-    }
-
-    #[test]
-    fn it_says_what_it_touches() {
-        let touches = Http::touches(&args(json!({ "url": "http://127.0.0.1:7000/x" })));
-        assert_eq!(touches.reads, [Resource::new("port", 7000)]);
-        let touches = Http::touches(&args(json!({ "url": "https://example.org/x" })));
-        assert_eq!(touches.reads, [Resource::new("net", "example.org:443")]);
-        assert_eq!(touches.needs.len(), 1);
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! What the instructions of several modules have in common: paths, here-documents, programs, `curl`.
 
 use runbook_core::module::{ByHand, HandArgs, hand_line, hand_shown, hand_word, has_hand_secret};
+use runbook_core::value::Value;
 
 /// A longer line is broken between its options.
 const LONG: usize = 100;
@@ -191,6 +192,29 @@ pub(crate) fn curl(args: &HandArgs<'_>, method: &str, seconds: &str) -> String {
     for (name, value) in args.pairs("form") {
         add("--data-urlencode", &format!("{name}={value}"));
     }
+    if let Some(Value::Map(parts)) = args.get("multipart") {
+        for (name, part) in parts.iter() {
+            let part = match part {
+                Value::Null => continue,
+                Value::Map(file) => {
+                    let of = |key: &str| file.get(key).filter(|v| !v.is_null()).map(ToString::to_string);
+                    let more = |key: &str, word: &str| of(key).map(|v| format!(";{word}={v}")).unwrap_or_default();
+                    let path = of("file").unwrap_or_else(|| "<file>".to_owned());
+                    format!("{name}=@{path}{}{}", more("content_type", "type"), more("filename", "filename"))
+                }
+                other => format!("{name}={other}"),
+            };
+            add(if part.contains("=@") { "-F" } else { "--form-string" }, &part);
+        }
+    }
+    for (name, option) in [("ca_file", "--cacert"), ("client_cert", "--cert"), ("client_key", "--key")] {
+        if let Some(file) = args.text(name) {
+            add(option, &file);
+        }
+    }
+    if let Some(address) = args.text("resolve") {
+        add("--connect-to", &format!("::{address}:"));
+    }
     if let Some(redirects) = args.text("follow_redirects").filter(|n| n != "0") {
         add("-L --max-redirs", &redirects);
     }
@@ -201,7 +225,10 @@ pub(crate) fn curl(args: &HandArgs<'_>, method: &str, seconds: &str) -> String {
         options.push("-k".to_owned());
     }
     options.push(args.word("url"));
-    if args.asks("elapsed") {
+    if args.asks("timings") {
+        let each = "dns %{time_namelookup} connect %{time_connect} tls %{time_appconnect} first byte %{time_starttransfer} total %{time_total}";
+        options.insert(0, format!("-w '\\n{each} s\\n'"));
+    } else if args.asks("elapsed") {
         options.insert(0, "-w '\\nin %{time_total} s\\n'".to_owned());
     }
     let shown = if method == "HEAD" { "-I" } else { "-i" };

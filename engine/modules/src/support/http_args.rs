@@ -1,15 +1,18 @@
 //! What the arguments and results of `http` and `http.request` have in common.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use runbook_core::module::Fault;
-use runbook_core::value::{Duration, Size};
+use runbook_core::value::{Duration, Size, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::args::Text;
+use super::certificate::Certificate;
 use super::http_client::{Answer, json_of, put};
 use super::net::rounded;
 
@@ -56,6 +59,30 @@ pub(crate) fn headers(given: &Pairs, basic: Option<&Basic>, bearer: Option<&str>
     Ok(headers)
 }
 
+/// The address that takes the place of a host name, checked against the URL.
+pub(crate) fn resolve(url: &Url, address: Option<&str>) -> Result<Option<IpAddr>, Fault> {
+    let Some(address) = address else { return Ok(None) };
+    let host = url.host_str().unwrap_or_default();
+    if host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
+        return Err(Fault::invalid("resolve", format!("`{host}` is an address already; write the host name into the URL")));
+    }
+    match address.parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) => Err(Fault::invalid("resolve", format!("{address:?} is not an address such as `10.0.0.5`"))),
+    }
+}
+
+/// Finds arguments about TLS that exclude each other.
+pub(crate) fn check_trust(insecure: bool, ca_file: Option<&str>, cert: Option<&str>, key: Option<&str>) -> Result<(), Fault> {
+    if insecure && ca_file.is_some() {
+        return Err(Fault::invalid("ca_file", "give either `ca_file` or `insecure`: who takes any certificate trusts nobody"));
+    }
+    if key.is_some() && cert.is_none() {
+        return Err(Fault::invalid("client_key", "a key needs its certificate: give `client_cert` too"));
+    }
+    Ok(())
+}
+
 /// Adds query parameters to a URL.
 pub(crate) fn add_query(url: &mut Url, query: &Pairs) {
     if query.values().any(Option::is_some) {
@@ -90,8 +117,14 @@ pub(crate) struct HttpOut {
     pub(crate) bytes: Size,
     /// Whether the body was longer than `max_body` and was cut off.
     pub(crate) truncated: bool,
+    /// Whether the server answered at all, with whatever status: a server that says 404 or 503 is there.
+    pub(crate) reachable: bool,
     /// The time from the start of the request to the end of the body, redirects included.
     pub(crate) elapsed: Duration,
+    /// Where the time went, of the last request if redirects were followed.
+    pub(crate) timings: Timings,
+    /// The certificate and version of TLS, also if the certificate was not accepted; null without TLS.
+    pub(crate) tls: Option<TlsFacts>,
     /// The URL that answered, without user and password.
     pub(crate) url: String,
     /// The address and port that answered, such as `127.0.0.1:8000`; null for Unix sockets and if no answer came.
@@ -104,10 +137,70 @@ pub(crate) struct HttpOut {
     pub(crate) error: Option<String>,
 }
 
+/// Where the time of a request went.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Timings {
+    /// The time to look the host name up; null if none was looked up.
+    pub(crate) dns: Option<Duration>,
+    /// The time to make the connection, through a proxy if there is one; null if one that was open already was used.
+    pub(crate) connect: Option<Duration>,
+    /// The time of the TLS handshake; null if there was none.
+    pub(crate) tls: Option<Duration>,
+    /// The time from the start of the request to the headers of its answer; null if none came.
+    pub(crate) first_byte: Option<Duration>,
+    /// The whole time, as in `elapsed`.
+    pub(crate) total: Duration,
+    /// Whether a connection that was open already was used.
+    pub(crate) reused: bool,
+}
+
+/// The TLS of an answer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TlsFacts {
+    /// The version of TLS, `1.2` or `1.3`; null if the handshake was not completed.
+    pub(crate) version: Option<String>,
+    /// Whom the certificate is for, such as `CN=api.example.org`.
+    pub(crate) subject: String,
+    /// Who signed the certificate.
+    pub(crate) issuer: String,
+    /// The host names and addresses that the certificate is for.
+    pub(crate) names: Vec<String>,
+    /// When the certificate ends or ended to be valid.
+    pub(crate) not_after: Time,
+    /// The whole days until the certificate ends; negative once it has ended.
+    pub(crate) days_left: i64,
+}
+
+impl TlsFacts {
+    fn of(answer: &Answer, now: Timestamp) -> Option<TlsFacts> {
+        let read = Certificate::read(answer.certificate.as_deref()?, now)?;
+        Some(TlsFacts {
+            version: answer.tls_version.map(str::to_owned),
+            subject: read.subject,
+            issuer: read.issuer,
+            names: read.names,
+            not_after: read.not_after,
+            days_left: read.days_left,
+        })
+    }
+}
+
 impl HttpOut {
     /// The result of an answer, complete or not.
-    pub(crate) fn of(answer: Answer, error: Option<String>) -> HttpOut {
+    pub(crate) fn of(answer: Answer, error: Option<String>, now: Timestamp) -> HttpOut {
+        let times = &answer.times;
+        let timings = Timings {
+            dns: times.dns.map(rounded),
+            connect: times.connect.map(rounded),
+            tls: times.tls.map(rounded),
+            first_byte: times.first_byte.map(rounded),
+            total: rounded(answer.elapsed),
+            reused: times.reused,
+        };
         HttpOut {
+            reachable: answer.status.is_some(),
+            timings,
+            tls: TlsFacts::of(&answer, now),
             json: json_of(&answer),
             bytes: Size(answer.body.len() as u64),
             body: answer.status.map(|_| text(answer.body)),
@@ -128,7 +221,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -1,6 +1,7 @@
-//! The HTTP client of `http` and `http.request`: one connection pool for each kind of transport, redirects counted, bodies limited.
+//! The HTTP client of `http` and `http.request`: redirects counted, bodies limited, times measured.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +10,9 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue,
 use reqwest::{Client, Method, StatusCode, Url, Version};
 use runbook_core::module::{Fault, Shared};
 
+use super::http_transport::{Clients, MARKS, Marks, Transport};
 use super::net::{self, Failure};
+use super::tls::{self, SEEN, Seen, Trust};
 
 /// A request with everything that decides how it travels.
 pub(crate) struct Call {
@@ -19,8 +22,10 @@ pub(crate) struct Call {
     pub(crate) body: Vec<u8>,
     pub(crate) timeout: Duration,
     pub(crate) follow_redirects: u32,
-    pub(crate) insecure: bool,
+    pub(crate) trust: Trust,
     pub(crate) unix_socket: Option<PathBuf>,
+    /// The address to connect to in place of what the URL's host name stands for.
+    pub(crate) resolve: Option<IpAddr>,
     pub(crate) max_body: u64,
     /// Whether the request may be sent again when a kept-alive connection turns out to be gone.
     pub(crate) repeatable: bool,
@@ -38,88 +43,20 @@ pub(crate) struct Answer {
     pub(crate) http_version: Option<&'static str>,
     pub(crate) redirects: u32,
     pub(crate) elapsed: Duration,
+    pub(crate) times: Times,
+    /// The server's certificate, also one that was not accepted.
+    pub(crate) certificate: Option<Vec<u8>>,
+    pub(crate) tls_version: Option<&'static str>,
 }
 
-/// A kind of transport; connections are only shared within one.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Transport {
-    tls: Tls,
-    proxies: bool,
-    unix_socket: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Tls {
-    /// Never spoken: no certificate is loaded.
-    Off,
-    /// Certificates are judged as the platform judges them.
-    Platform,
-    /// Any certificate is taken.
-    Anyone,
-}
-
-/// The clients made so far, and the servers that have answered (whose connections may be kept alive).
+/// The parts of the time of the last request; a connection that was there already took no time to make.
 #[derive(Default)]
-struct Clients {
-    made: Mutex<HashMap<Transport, Client>>,
-    answered: Mutex<HashSet<String>>,
-}
-
-impl Clients {
-    fn get(&self, transport: &Transport) -> Result<Client, Failure> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(transport) {
-            return Ok(client.clone());
-        }
-        let client = build(transport)?;
-        made.insert(transport.clone(), client.clone());
-        Ok(client)
-    }
-
-    fn answered(&self, server: &str) -> bool {
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(server)
-    }
-
-    fn note_answer(&self, server: &str) {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answered.contains(server) {
-            answered.insert(server.to_owned());
-        }
-    }
-}
-
-fn build(transport: &Transport) -> Result<Client, Failure> {
-    let mut builder = Client::builder()
-        .user_agent(concat!("runbook/", env!("CARGO_PKG_VERSION")))
-        // Redirects are followed in `send`, where they are counted and the next client is chosen.
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        // What is asked for is what the server sends: no header is added or removed behind the reader's back.
-        .gzip(false);
-    if !transport.proxies {
-        builder = builder.no_proxy();
-    }
-    if let Some(path) = &transport.unix_socket {
-        builder = builder.unix_socket(path.clone());
-    }
-    builder = match transport.tls {
-        Tls::Off => builder.tls_backend_preconfigured(no_roots()?),
-        Tls::Platform | Tls::Anyone => {
-            // Losing the race to install it means that somebody else did.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            builder.tls_danger_accept_invalid_certs(transport.tls == Tls::Anyone)
-        }
-    };
-    builder.build().map_err(|e| Failure::Ours(format!("cannot set up an HTTP client: {}", net::innermost(&e).1)))
-}
-
-/// A configuration that trusts nobody: it costs nothing to make, and plain HTTP never looks at it.
-fn no_roots() -> Result<rustls::ClientConfig, Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Failure::Ours(format!("cannot set up an HTTP client: {e}")))?;
-    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+pub(crate) struct Times {
+    pub(crate) dns: Option<Duration>,
+    pub(crate) connect: Option<Duration>,
+    pub(crate) tls: Option<Duration>,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) reused: bool,
 }
 
 /// Makes the call. The answer is as full as it could be also when the call failed.
@@ -128,21 +65,61 @@ pub(crate) async fn send(shared: &Shared, call: Call) -> (Answer, Result<(), Fai
     let limit = call.timeout;
     let started = Instant::now();
     let mut answer = Answer { url: shown(&call.url), ..Answer::default() };
-    let result = tokio::time::timeout(limit, exchange(&clients, call, &mut answer)).await;
+    let watch = Watch::default();
+    let exchanged = exchange(shared, &clients, call, &watch, &mut answer);
+    let exchanged = MARKS.scope(watch.marks.clone(), SEEN.scope(watch.seen.clone(), exchanged));
+    let result = tokio::time::timeout(limit, exchanged).await;
     answer.elapsed = started.elapsed();
+    if answer.status.is_none() {
+        // No answer came: what is known of the connection is still worth knowing.
+        watch.tell(&mut answer);
+    }
     (answer, result.unwrap_or_else(|_| Err(net::timed_out(limit))))
 }
 
-async fn exchange(clients: &Clients, call: Call, answer: &mut Answer) -> Result<(), Failure> {
+/// What the connections of a call tell while they are made.
+#[derive(Default)]
+struct Watch {
+    marks: Arc<Mutex<Marks>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Watch {
+    fn begin(&self) {
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = Marks::default();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+    }
+
+    /// Fills in what was told since the last request began.
+    fn tell(&self, answer: &mut Answer) {
+        let marks = *self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let times = &mut answer.times;
+        times.dns = marks.dns;
+        times.reused = answer.status.is_some() && marks.connected.is_none();
+        if let Some(dialled) = marks.dialled {
+            let there = seen.began.or(marks.connected);
+            times.connect = there.map(|t| (t - dialled).saturating_sub(marks.dns.unwrap_or_default()));
+            times.tls = seen.began.and_then(|began| Some(marks.connected? - began));
+        }
+        answer.tls_version = seen.version;
+        answer.certificate = seen.chain.into_iter().next().map(|c| c.to_vec());
+    }
+}
+
+async fn exchange(shared: &Shared, clients: &Clients, call: Call, watch: &Watch, answer: &mut Answer) -> Result<(), Failure> {
     let Call { mut method, mut url, mut headers, mut body, .. } = call;
-    let mut response = loop {
-        let transport = transport_of(&url, call.insecure, call.unix_socket.clone());
-        let client = clients.get(&transport)?;
-        let server = format!("{:?} {}", transport.unix_socket, url.origin().ascii_serialization());
+    let (mut response, server) = loop {
+        let transport = transport_of(&url, &call.trust, call.unix_socket.clone(), call.resolve);
+        let client = clients.get(shared, &transport)?;
+        let server = format!("{:?} {:?} {}", transport.unix_socket, transport.resolve, url.origin().ascii_serialization());
+        watch.begin();
+        let asked = Instant::now();
         let response = request(&client, clients, &server, &method, &url, &headers, &body, call.repeatable).await?;
+        answer.times.first_byte = Some(asked.elapsed());
         clients.note_answer(&server);
         let next = (answer.redirects < call.follow_redirects).then(|| target(&response, &url)).flatten();
-        let Some(next) = next else { break response };
+        let Some(next) = next else { break (response, server) };
         answer.redirects += 1;
         if next.origin() != url.origin() {
             for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
@@ -165,6 +142,11 @@ async fn exchange(clients: &Clients, call: Call, answer: &mut Answer) -> Result<
         answer.url = shown(&url);
     };
     answer.status = Some(response.status().as_u16());
+    watch.tell(answer);
+    if let Some(shown) = response.extensions().get::<reqwest::tls::TlsInfo>() {
+        answer.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
+        answer.tls_version = clients.tls_version(&server, answer.tls_version);
+    }
     answer.address = response.remote_addr().map(|a| a.to_string());
     answer.http_version = version(response.version());
     for (name, value) in response.headers() {
@@ -213,14 +195,10 @@ async fn request(
     }
 }
 
-fn transport_of(url: &Url, insecure: bool, unix_socket: Option<PathBuf>) -> Transport {
-    let tls = match (url.scheme(), insecure) {
-        ("https", true) => Tls::Anyone,
-        ("https", false) => Tls::Platform,
-        _ => Tls::Off,
-    };
-    let proxies = unix_socket.is_none() && !net::is_loopback(url.host_str().unwrap_or_default());
-    Transport { tls, proxies, unix_socket }
+fn transport_of(url: &Url, trust: &Trust, unix_socket: Option<PathBuf>, resolve: Option<IpAddr>) -> Transport {
+    let tls = (url.scheme() == "https").then(|| trust.clone());
+    let proxies = unix_socket.is_none() && resolve.is_none() && !net::is_loopback(url.host_str().unwrap_or_default());
+    Transport { tls, proxies, unix_socket, resolve }
 }
 
 fn target(response: &reqwest::Response, from: &Url) -> Option<Url> {
@@ -245,8 +223,8 @@ fn version(version: Version) -> Option<&'static str> {
 fn classify(error: &reqwest::Error, host: &str) -> Failure {
     let (io, text) = net::innermost(error);
     if let Some(io) = io {
-        if let Some(tls) = tls_inside(io) {
-            return of_tls(tls);
+        if let Some(error) = tls::inside(io) {
+            return tls::failure(error);
         }
         return net::of_io(io, host);
     }
@@ -260,25 +238,6 @@ fn classify(error: &reqwest::Error, host: &str) -> Failure {
         return Failure::Ours(format!("cannot connect to {host}: {text}"));
     }
     Failure::Answer(format!("the answer is not proper HTTP: {text}"))
-}
-
-/// The TLS error in an input or output error, which may be wrapped several times.
-fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
-    let inner = error.get_ref()?;
-    inner.downcast_ref::<rustls::Error>().or_else(|| tls_inside(inner.downcast_ref::<std::io::Error>()?))
-}
-
-fn of_tls(error: &rustls::Error) -> Failure {
-    match error {
-        rustls::Error::InvalidCertificate(why) => {
-            let why = match why {
-                rustls::CertificateError::UnknownIssuer => "nobody that this machine trusts has signed it".to_owned(),
-                other => other.to_string(),
-            };
-            Failure::Answer(format!("the server's certificate is not accepted: {why}"))
-        }
-        other => Failure::Answer(format!("no TLS connection: {other}")),
-    }
 }
 
 /// The URL as shown to people: without user and password.

@@ -7,14 +7,17 @@ pub(crate) mod by_hand;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
+pub(crate) mod certificate;
 pub(crate) mod diag;
 pub(crate) mod exec;
 pub(crate) mod globs;
 pub(crate) mod http_args;
 pub(crate) mod http_client;
+pub(crate) mod http_transport;
 pub(crate) mod identity;
 pub(crate) mod lines;
 pub(crate) mod log_scan;
+pub(crate) mod multipart;
 pub(crate) mod net;
 pub(crate) mod paths;
 pub(crate) mod ports;
@@ -34,5 +37,6 @@ pub(crate) mod sys;
 pub(crate) mod test_server;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod tls;
 pub(crate) mod tree;
 pub(crate) mod words;

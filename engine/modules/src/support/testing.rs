@@ -74,6 +74,17 @@ pub(crate) async fn close(socket: std::net::TcpListener) {
     eventually("nobody listens on the port", free).await;
 }
 
+/// Whether an expression over a result holds, as `expect` asks it.
+pub(crate) fn holds(expression: &str, result: &impl serde::Serialize) -> bool {
+    use runbook_core::expr::{Expr, MapScope};
+    use runbook_core::value::{Map, from_json};
+    let json = serde_json::to_value(result).expect("a result");
+    let map: Map = json.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), from_json(v.clone()))).collect();
+    let scope = MapScope { map: std::sync::Arc::new(map), now: Timestamp::now() };
+    let value = Expr::parse_standalone(expression).expect("an expression").eval(&scope).expect("a value");
+    value.truth() == Some(true)
+}
+
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port").local_addr().expect("its address").port()
