@@ -24,6 +24,8 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::config::Config>(),
         Entry::action::<action::dir_create::DirCreate>(),
         Entry::probe::<probe::disk::Disk>(),
+        #[cfg(feature = "dns")]
+        Entry::probe::<probe::dns::Dns>(),
         Entry::probe::<probe::env::Env>(),
         Entry::probe::<probe::file::File>(),
         Entry::action::<action::file_copy::FileCopy>(),
@@ -32,8 +34,10 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::file_write::FileWrite>(),
         Entry::probe::<probe::http::Http>(),
         Entry::action::<action::http_request::HttpRequest>(),
+        Entry::probe::<probe::jwt::Jwt>(),
         Entry::probe::<probe::log::Log>(),
         Entry::probe::<probe::memory::Memory>(),
+        Entry::probe::<probe::metrics::Metrics>(),
         Entry::probe::<probe::pid_file::PidFile>(),
         Entry::probe::<probe::port::Port>(),
         Entry::probe::<probe::process::Process>(),
@@ -61,5 +65,8 @@ fn entries() -> Vec<Entry> {
         #[cfg(feature = "sqlite")]
         Entry::action::<action::sqlite_vacuum::SqliteVacuum>(),
         Entry::probe::<probe::tcp::Tcp>(),
+        Entry::probe::<probe::tls::Tls>(),
+        #[cfg(feature = "websocket")]
+        Entry::probe::<probe::websocket::WebSocket>(),
     ]
 }

@@ -60,6 +60,9 @@ def guard(connection, request):
     if request.path not in ("/echo", "/greet", "/count", "/bye", "/silent", "/drop", "/token"):
         return connection.respond(http.HTTPStatus.NOT_FOUND, "nothing here\n")
 
+def choose(connection, offered):
+    return "chat" if "chat" in offered else None
+
 async def handler(ws):
     path = ws.request.path
     if path == "/greet":
@@ -78,7 +81,7 @@ async def handler(ws):
             await ws.send(message)
 
 async def main():
-    async with serve(handler, "127.0.0.1", int(sys.argv[1]), process_request=guard, subprotocols=["chat"]):
+    async with serve(handler, "127.0.0.1", int(sys.argv[1]), process_request=guard, select_subprotocol=choose):
         await asyncio.get_running_loop().create_future()
 
 asyncio.run(main())

@@ -2,11 +2,15 @@
 
 pub(crate) mod config;
 pub(crate) mod disk;
+#[cfg(feature = "dns")]
+pub(crate) mod dns;
 pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod http;
+pub(crate) mod jwt;
 pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod metrics;
 pub(crate) mod pid_file;
 pub(crate) mod port;
 pub(crate) mod process;
@@ -15,3 +19,6 @@ pub(crate) mod service;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod tcp;
+pub(crate) mod tls;
+#[cfg(feature = "websocket")]
+pub(crate) mod websocket;

@@ -1,13 +1,14 @@
 //! What several modules share.
 
+pub(crate) mod address;
 pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
 pub(crate) mod by_hand;
+pub(crate) mod certificate;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
-pub(crate) mod certificate;
 pub(crate) mod diag;
 pub(crate) mod exec;
 pub(crate) mod globs;
@@ -23,6 +24,7 @@ pub(crate) mod paths;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod processes;
+pub(crate) mod prometheus;
 pub(crate) mod redis;
 pub(crate) mod service_by_hand;
 pub(crate) mod service_entry;
@@ -32,6 +34,7 @@ pub(crate) mod signals;
 pub(crate) mod sqlite;
 pub(crate) mod stamps;
 pub(crate) mod stop;
+pub(crate) mod stream;
 pub(crate) mod sys;
 #[cfg(test)]
 pub(crate) mod test_server;
