@@ -34,6 +34,7 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::file_write::FileWrite>(),
         Entry::probe::<probe::http::Http>(),
         Entry::action::<action::http_request::HttpRequest>(),
+        Entry::probe::<probe::jsonl::Jsonl>(),
         Entry::probe::<probe::jwt::Jwt>(),
         Entry::probe::<probe::log::Log>(),
         Entry::probe::<probe::memory::Memory>(),

@@ -2,23 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use regex::bytes::{Regex, RegexBuilder};
 use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches, hand_word};
-use runbook_core::value::{Time, parse_duration, parse_time};
+use runbook_core::value::{Time, parse_duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 
 use crate::support::args::OneOrMany;
 use crate::support::blocking::{Stop, blocking};
 use crate::support::by_hand;
-use crate::support::globs::{expand, is_pattern};
+use crate::support::globs::{candidates, plain};
 use crate::support::log_scan::{FileOut, Found, Match, Wanted};
-use crate::support::paths::{fault, is_missing, resolve, tidy};
+use crate::support::moment::{Moment, utc, zone};
+use crate::support::paths::{resolve, tidy};
 use crate::support::stamps::Stamps;
 
 pub(crate) struct Log;
@@ -82,52 +80,8 @@ pub(crate) struct Args {
     missing_ok: bool,
 }
 
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
 fn hundred() -> u32 {
     100
-}
-
-/// A moment, or how long ago it was.
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    At(Timestamp),
-    Ago(SignedDuration),
-}
-
-impl Moment {
-    fn resolve(self, now: Timestamp) -> Timestamp {
-        match self {
-            Moment::At(t) => t,
-            Moment::Ago(d) => now.checked_sub(d).unwrap_or(Timestamp::MIN),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        let found = parse_duration(&text).map(Moment::Ago).or_else(|| parse_time(&text).map(Moment::At));
-        found.ok_or_else(|| {
-            de::Error::custom(format!(
-                "expected a duration such as `15m` or a time such as `2026-02-15T14:23:45Z`, found {text:?}"
-            ))
-        })
-    }
-}
-
-impl JsonSchema for Moment {
-    fn schema_name() -> Cow<'static, str> {
-        "Moment".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string", "format": "duration" }, { "type": "string", "format": "date-time" }] })
-    }
 }
 
 /// Where to begin.
@@ -254,8 +208,6 @@ impl Probe for Log {
     }
 
     fn touches(args: &Args) -> Touches {
-        // Of a pattern the part before the first wildcard is what it can lie in.
-        let plain = |p: &String| tidy(p).iter().take_while(|part| !is_pattern(&part.to_string_lossy())).collect::<PathBuf>();
         Touches::reads(args.path.0.iter().map(|p| Resource::file(plain(p))))
     }
 
@@ -293,19 +245,6 @@ fn regex(argument: &str, text: Option<&str>, case_insensitive: bool) -> Result<O
     text.map(build).transpose().map_err(|e| Fault::invalid(argument, e.to_string()))
 }
 
-fn zone(name: &str) -> Result<TimeZone, Fault> {
-    match name {
-        "UTC" => Ok(TimeZone::UTC),
-        "local" => Ok(TimeZone::system()),
-        other => TimeZone::get(other).map_err(|_| {
-            Fault::invalid(
-                "timezone",
-                format!("there is no time zone {other:?}; write `UTC`, `local` or a name such as `Europe/Paris`"),
-            )
-        }),
-    }
-}
-
 fn look(
     places: &[(String, PathBuf)],
     from: &FromOffset,
@@ -337,41 +276,6 @@ fn look(
         out.matches = found.kept.into();
     }
     Ok(out)
-}
-
-/// The files that exist, each once, and what stands for nothing.
-fn candidates(places: &[(String, PathBuf)], missing: &mut Vec<String>) -> Result<Vec<PathBuf>, Fault> {
-    let mut files = Vec::new();
-    let mut seen = Vec::new();
-    for (written, path) in places {
-        let before = files.len();
-        let wild = is_pattern(written) && !path.exists();
-        let options = if wild { expand("path", path)? } else { vec![path.clone()] };
-        let mut any = false;
-        for option in options {
-            let meta = match std::fs::metadata(&option) {
-                Ok(meta) => meta,
-                Err(e) if is_missing(&e) => continue,
-                Err(e) => return Err(fault(&option, &e)),
-            };
-            if !meta.is_file() {
-                if wild {
-                    continue;
-                }
-                return Err(Fault::unmet(format!("{} is not a regular file", option.display())));
-            }
-            any = true;
-            let identity = (meta.dev(), meta.ino());
-            if !seen.contains(&identity) {
-                seen.push(identity);
-                files.push(option);
-            }
-        }
-        if files.len() == before && !any {
-            missing.push(written.clone());
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

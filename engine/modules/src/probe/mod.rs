@@ -7,6 +7,7 @@ pub(crate) mod dns;
 pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod http;
+pub(crate) mod jsonl;
 pub(crate) mod jwt;
 pub(crate) mod log;
 pub(crate) mod memory;

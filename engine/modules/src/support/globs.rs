@@ -1,11 +1,12 @@
 //! Paths with wildcards.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 use runbook_core::module::Fault;
 
-use super::paths::{fault, is_missing};
+use super::paths::{fault, is_missing, tidy};
 
 /// Whether a path argument has wildcards.
 pub(crate) fn is_pattern(path: &str) -> bool {
@@ -32,6 +33,46 @@ pub(crate) fn expand(argument: &str, pattern: &Path) -> Result<Vec<PathBuf>, Fau
 /// Finds parts of a path that are meant as patterns and cannot be read.
 pub(crate) fn check(argument: &str, path: &str) -> Result<(), Fault> {
     path.split('/').filter(|part| *part != "**" && is_pattern(part)).try_for_each(|part| matcher(argument, part).map(drop))
+}
+
+/// Of a pattern the part before the first wildcard, in which lies what it stands for.
+pub(crate) fn plain(path: &str) -> PathBuf {
+    tidy(path).iter().take_while(|part| !is_pattern(&part.to_string_lossy())).collect()
+}
+
+/// The files that exist, each once, and what stands for nothing. A place is the path as written and the absolute one.
+pub(crate) fn candidates(places: &[(String, PathBuf)], missing: &mut Vec<String>) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    let mut seen = Vec::new();
+    for (written, path) in places {
+        let before = files.len();
+        let wild = is_pattern(written) && !path.exists();
+        let options = if wild { expand("path", path)? } else { vec![path.clone()] };
+        let mut any = false;
+        for option in options {
+            let meta = match std::fs::metadata(&option) {
+                Ok(meta) => meta,
+                Err(e) if is_missing(&e) => continue,
+                Err(e) => return Err(fault(&option, &e)),
+            };
+            if !meta.is_file() {
+                if wild {
+                    continue;
+                }
+                return Err(Fault::unmet(format!("{} is not a regular file", option.display())));
+            }
+            any = true;
+            let identity = (meta.dev(), meta.ino());
+            if !seen.contains(&identity) {
+                seen.push(identity);
+                files.push(option);
+            }
+        }
+        if files.len() == before && !any {
+            missing.push(written.clone());
+        }
+    }
+    Ok(files)
 }
 
 fn walk(argument: &str, at: PathBuf, parts: &[String], found: &mut Vec<PathBuf>) -> Result<(), Fault> {

@@ -110,6 +110,25 @@ fn moment_in(moment: DateTime, offset: Option<Offset>, zone: &TimeZone) -> Optio
     }
 }
 
+/// The time that a value of JSON is: a text that begins with one, or a number of seconds or milliseconds since 1970.
+pub(crate) fn time_of(raw: &[u8], zone: &TimeZone) -> Option<Timestamp> {
+    match raw.strip_prefix(b"\"") {
+        Some(text) => iso(text, 0, zone).or_else(|| epoch_text(text.strip_suffix(b"\"")?)),
+        None => epoch_text(raw),
+    }
+}
+
+/// Ten digits are seconds, thirteen milliseconds.
+fn epoch_text(digits: &[u8]) -> Option<Timestamp> {
+    let whole = digits.iter().take_while(|d| d.is_ascii_digit()).count();
+    let fits = whole == 10 || (whole == 13 && digits.len() == 13);
+    if fits && digits[whole..].iter().enumerate().all(|(i, d)| if i == 0 { *d == b'.' } else { d.is_ascii_digit() }) {
+        epoch(digits)
+    } else {
+        None
+    }
+}
+
 /// `2026-02-15T14:23:45` and its like at this place.
 fn iso(line: &[u8], i: usize, zone: &TimeZone) -> Option<Timestamp> {
     let t = line.get(i..i + 19)?;
