@@ -6,6 +6,7 @@ pub(crate) mod disk;
 pub(crate) mod dns;
 pub(crate) mod env;
 pub(crate) mod file;
+pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod jsonl;
 pub(crate) mod jwt;
