@@ -12,6 +12,7 @@
 mod check;
 mod commands;
 mod hostile;
+mod http;
 mod journal;
 mod limits;
 mod project;
@@ -47,6 +48,7 @@ const GROUPS: &[(&str, Group)] = &[
     ("stack", stack::run),
     ("check", check::run),
     ("hostile", hostile::run),
+    ("http", http::run),
     ("journal", journal::run),
     ("tests", tests::run),
 ];

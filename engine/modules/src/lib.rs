@@ -14,7 +14,38 @@ use runbook_core::module::{Entry, Registry};
 
 /// Every built-in module, by name.
 pub fn builtins() -> Registry {
-    Registry::new(entries())
+    Registry::new(entries()).lacking(left_out())
+}
+
+/// The modules that a build without a feature lacks, with the reason.
+fn left_out() -> Vec<(&'static str, String)> {
+    let features: [(&str, bool, &[&'static str]); 6] = [
+        ("dns", cfg!(feature = "dns"), &["dns"]),
+        ("email", cfg!(feature = "email"), &["notify.email"]),
+        ("object-store", cfg!(feature = "object-store"), &["object_store", "object_store.get", "object_store.put", "object_store.sync"]),
+        (
+            "postgres",
+            cfg!(feature = "postgres"),
+            &[
+                "postgres",
+                "postgres.dump",
+                "postgres.exec",
+                "postgres.reindex",
+                "postgres.restore",
+                "postgres.terminate",
+                "postgres.vacuum",
+            ],
+        ),
+        (
+            "sqlite",
+            cfg!(feature = "sqlite"),
+            &["sqlite", "sqlite.backup", "sqlite.checkpoint", "sqlite.exec", "sqlite.restore", "sqlite.vacuum"],
+        ),
+        ("websocket", cfg!(feature = "websocket"), &["websocket"]),
+    ];
+    let without = features.into_iter().filter(|(_, built, _)| !built);
+    let why = |feature: &str| format!("this build of the program was made without the feature `{feature}`");
+    without.flat_map(|(feature, _, names)| names.iter().map(move |name| (*name, why(feature)))).collect()
 }
 
 /// The table. Adding a module takes its file and one line here.

@@ -29,6 +29,8 @@ impl Found {
 pub struct Registry {
     entries: Vec<Arc<Entry>>,
     found: Option<Arc<Found>>,
+    /// Modules that this build lacks, with the reason.
+    lacking: Vec<(&'static str, String)>,
 }
 
 impl Registry {
@@ -36,7 +38,7 @@ impl Registry {
     pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Registry { entries, found: None }
+        Registry { entries, found: None, lacking: Vec::new() }
     }
 
     /// With modules that are none of the program's own, by name. `describe` is asked for each at most once, when it is first wanted. A
@@ -57,6 +59,13 @@ impl Registry {
         self
     }
 
+    /// With the names of modules that this build of the program lacks, and why.
+    #[must_use]
+    pub fn lacking(mut self, names: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.lacking = names.into_iter().collect();
+        self
+    }
+
     fn own(&self, name: &str) -> Option<&Arc<Entry>> {
         let i = self.entries.binary_search_by(|e| (*e.name).cmp(name)).ok()?;
         self.entries.get(i)
@@ -72,12 +81,15 @@ impl Registry {
         if self.own(name).is_some() {
             return None;
         }
-        self.found.as_ref()?.get(name)?.as_ref().err().map(String::as_str)
+        if let Some(Err(trouble)) = self.found.as_ref().and_then(|f| f.get(name)) {
+            return Some(trouble);
+        }
+        self.lacking.iter().find(|(n, _)| *n == name).filter(|_| self.get(name).is_none()).map(|(_, why)| why.as_str())
     }
 
     /// A registry with the module of this name alone.
     pub fn only(&self, name: &str) -> Registry {
-        Registry { entries: self.get(name).into_iter().cloned().collect(), found: None }
+        Registry { entries: self.get(name).into_iter().cloned().collect(), found: None, lacking: Vec::new() }
     }
 
     /// All modules that can be used, by name.
