@@ -22,7 +22,11 @@ fn left_out() -> Vec<(&'static str, String)> {
     let features: [(&str, bool, &[&'static str]); 6] = [
         ("dns", cfg!(feature = "dns"), &["dns"]),
         ("email", cfg!(feature = "email"), &["notify.email"]),
-        ("object-store", cfg!(feature = "object-store"), &["object_store", "object_store.get", "object_store.put", "object_store.sync"]),
+        (
+            "object-store",
+            cfg!(feature = "object-store"),
+            &["object_store", "object_store.get", "object_store.put", "object_store.sync"],
+        ),
         (
             "postgres",
             cfg!(feature = "postgres"),
@@ -72,6 +76,19 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::log::Log>(),
         Entry::probe::<probe::memory::Memory>(),
         Entry::probe::<probe::metrics::Metrics>(),
+        Entry::action::<action::notify_desktop::NotifyDesktop>(),
+        #[cfg(feature = "email")]
+        Entry::action::<action::notify_email::NotifyEmail>(),
+        Entry::action::<action::notify_slack::NotifySlack>(),
+        Entry::action::<action::notify_webhook::NotifyWebhook>(),
+        #[cfg(feature = "object-store")]
+        Entry::probe::<probe::object_store::ObjectStore>(),
+        #[cfg(feature = "object-store")]
+        Entry::action::<action::object_store_get::ObjectStoreGet>(),
+        #[cfg(feature = "object-store")]
+        Entry::action::<action::object_store_put::ObjectStorePut>(),
+        #[cfg(feature = "object-store")]
+        Entry::action::<action::object_store_sync::ObjectStoreSync>(),
         Entry::probe::<probe::pid_file::PidFile>(),
         Entry::probe::<probe::port::Port>(),
         Entry::probe::<probe::process::Process>(),

@@ -147,7 +147,8 @@ class Keep:
         return "250 kept"
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"user", b"s3cret-of-mail"))
+    good = (data.login, data.password) == (b"user", b"s3cret-of-mail")
+    return AuthResult(success=good, handled=False)
 
 async def main():
     loop = asyncio.get_running_loop()

@@ -8,6 +8,17 @@ pub(crate) mod file_move;
 pub(crate) mod file_prune;
 pub(crate) mod file_write;
 pub(crate) mod http_request;
+pub(crate) mod notify_desktop;
+#[cfg(feature = "email")]
+pub(crate) mod notify_email;
+pub(crate) mod notify_slack;
+pub(crate) mod notify_webhook;
+#[cfg(feature = "object-store")]
+pub(crate) mod object_store_get;
+#[cfg(feature = "object-store")]
+pub(crate) mod object_store_put;
+#[cfg(feature = "object-store")]
+pub(crate) mod object_store_sync;
 pub(crate) mod process_signal;
 pub(crate) mod redact;
 pub(crate) mod redis_command;

@@ -13,6 +13,8 @@ pub(crate) mod jwt;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+#[cfg(feature = "object-store")]
+pub(crate) mod object_store;
 pub(crate) mod pid_file;
 pub(crate) mod port;
 pub(crate) mod process;

@@ -77,6 +77,14 @@ pub(crate) async fn send(shared: &Shared, call: Call) -> (Answer, Result<(), Fai
     (answer, result.unwrap_or_else(|_| Err(net::timed_out(limit))))
 }
 
+/// A request whose body, or whose answer's, is too long to be held in memory. Whoever sends it sees to its limits.
+#[cfg(feature = "object-store")]
+pub(crate) fn streaming(shared: &Shared, method: Method, url: Url, trust: &Trust) -> Result<reqwest::RequestBuilder, Failure> {
+    let clients = shared.get_or_init(Clients::default);
+    let client = clients.get(shared, &transport_of(&url, trust, None, None))?;
+    Ok(client.request(method, url))
+}
+
 /// What the connections of a call tell while they are made.
 #[derive(Default)]
 struct Watch {

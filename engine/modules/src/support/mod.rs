@@ -23,6 +23,7 @@ pub(crate) mod log_scan;
 pub(crate) mod moment;
 pub(crate) mod multipart;
 pub(crate) mod net;
+pub(crate) mod notify;
 pub(crate) mod paths;
 pub(crate) mod ports;
 pub(crate) mod process;
@@ -30,6 +31,10 @@ pub(crate) mod processes;
 pub(crate) mod prometheus;
 pub(crate) mod redact;
 pub(crate) mod redis;
+#[cfg(feature = "object-store")]
+pub(crate) mod s3;
+#[cfg(feature = "object-store")]
+pub(crate) mod s3_files;
 pub(crate) mod scan;
 pub(crate) mod service_by_hand;
 pub(crate) mod service_entry;
