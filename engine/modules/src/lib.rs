@@ -91,6 +91,20 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::object_store_sync::ObjectStoreSync>(),
         Entry::probe::<probe::pid_file::PidFile>(),
         Entry::probe::<probe::port::Port>(),
+        #[cfg(feature = "postgres")]
+        Entry::probe::<probe::postgres::Postgres>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_dump::PostgresDump>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_exec::PostgresExec>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_reindex::PostgresReindex>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_restore::PostgresRestore>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_terminate::PostgresTerminate>(),
+        #[cfg(feature = "postgres")]
+        Entry::action::<action::postgres_vacuum::PostgresVacuum>(),
         Entry::probe::<probe::process::Process>(),
         Entry::action::<action::process_signal::ProcessSignal>(),
         Entry::action::<action::redact::Redact>(),

@@ -11,11 +11,13 @@
 mod certs;
 mod guard;
 mod nginx;
+mod postgres;
 mod python;
 mod redis;
 
 pub use certs::{Authority, Certificate};
 pub use guard::{Guarded, free_port, fresh_folder, have, until};
 pub use nginx::Nginx;
+pub use postgres::Postgres;
 pub use python::{Mail, S3, WebSocket};
 pub use redis::Redis;

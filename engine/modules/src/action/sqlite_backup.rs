@@ -196,6 +196,9 @@ mod tests {
 
     #[tokio::test]
     async fn t33_a_copy_of_the_file_alone_lacks_what_is_in_the_log() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         let path = host.file("a.db");
         let conn = testing::wal(&path);
@@ -220,6 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn broken_locked_and_missing_databases_leave_nothing() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         let path = host.file("a.db");
         testing::plain(&path, 2000);

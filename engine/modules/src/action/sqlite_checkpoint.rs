@@ -207,6 +207,9 @@ mod tests {
 
     #[tokio::test]
     async fn t32_a_busy_checkpoint_ends_well() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         let path = host.file("a.db");
         let conn = testing::wal(&path);

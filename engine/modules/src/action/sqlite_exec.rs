@@ -274,6 +274,9 @@ mod tests {
 
     #[tokio::test]
     async fn all_or_none() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         let path = host.file("a.db");
         testing::plain(&path, 10);
@@ -307,6 +310,9 @@ mod tests {
 
     #[tokio::test]
     async fn more_rows_than_thought_are_taken_back() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         testing::plain(&host.file("a.db"), 10);
         let json = json!({ "path": "a.db", "statements": ["DELETE FROM t"], "max_rows": 9 });
@@ -320,6 +326,9 @@ mod tests {
 
     #[tokio::test]
     async fn nonsense_is_refused_and_nothing_is_made() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         testing::plain(&host.file("a.db"), 1);
         for (json, word) in [

@@ -30,6 +30,9 @@ fn died(path: &Path) {
 
 #[tokio::test]
 async fn t33_a_log_that_is_left_comes_back_into_the_backup() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     let (path, backup) = (host.file("a.db"), host.file("backup.db"));
     died(&path);
@@ -55,6 +58,9 @@ async fn t33_a_log_that_is_left_comes_back_into_the_backup() {
 
 #[tokio::test]
 async fn t35_the_newest_copy_may_be_of_the_broken_database() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     let old = host.file("memory-1.db");
     testing::plain(&old, 5);
@@ -84,6 +90,9 @@ async fn t35_the_newest_copy_may_be_of_the_broken_database() {
 
 #[tokio::test]
 async fn nothing_is_moved_under_who_has_it_open() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     let path = host.file("a.db");
     testing::plain(&path, 1);
@@ -102,6 +111,9 @@ async fn nothing_is_moved_under_who_has_it_open() {
 
 #[tokio::test]
 async fn what_is_no_backup_is_refused() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     testing::plain(&host.file("a.db"), 1);
     host.write(

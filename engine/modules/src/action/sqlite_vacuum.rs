@@ -182,6 +182,9 @@ mod tests {
 
     #[tokio::test]
     async fn space_is_given_back_once() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         for name in ["plain.db", "wal.db"] {
             let path = host.file(name);
@@ -207,6 +210,9 @@ mod tests {
 
     #[tokio::test]
     async fn t34_nothing_is_made_and_nobody_is_disturbed() {
+        if !runbook_servers::have("sqlite3") {
+            return;
+        }
         let host = TestHost::new();
         let naive = host.file("naive.db");
         let mut cli = std::process::Command::new("sqlite3");

@@ -17,6 +17,8 @@ pub(crate) mod metrics;
 pub(crate) mod object_store;
 pub(crate) mod pid_file;
 pub(crate) mod port;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod service;

@@ -32,6 +32,9 @@ async fn rows_are_maps_and_values_are_bound() {
 
 #[tokio::test]
 async fn t54_a_value_in_the_text_is_read_as_sql() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     let path = host.file("a.db");
     testing::plain(&path, 10);
@@ -46,6 +49,9 @@ async fn t54_a_value_in_the_text_is_read_as_sql() {
 
 #[tokio::test]
 async fn t34_what_is_missing_is_not_made() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     // sqlite3 makes an empty database of it and says that all is well.
     let naive = host.file("naive.db");
@@ -76,6 +82,9 @@ async fn a_database_in_wal_mode_is_read_with_its_log_and_nothing_is_left() {
 
 #[tokio::test]
 async fn who_locks_it_is_told() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     let path = host.file("a.db");
     testing::plain(&path, 1);
@@ -111,6 +120,9 @@ async fn broken_files_are_found() {
 
 #[tokio::test]
 async fn nonsense_and_changes_are_refused() {
+    if !runbook_servers::have("sqlite3") {
+        return;
+    }
     let host = TestHost::new();
     testing::plain(&host.file("a.db"), 3);
     for (query, params, word) in [

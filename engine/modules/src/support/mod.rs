@@ -26,6 +26,8 @@ pub(crate) mod net;
 pub(crate) mod notify;
 pub(crate) mod paths;
 pub(crate) mod ports;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod processes;
 pub(crate) mod prometheus;
