@@ -11,6 +11,7 @@
 
 mod check;
 mod commands;
+mod data;
 mod hostile;
 mod http;
 mod journal;
@@ -51,6 +52,7 @@ const GROUPS: &[(&str, Group)] = &[
     ("http", http::run),
     ("journal", journal::run),
     ("tests", tests::run),
+    ("data", data::run),
 ];
 
 fn main() -> ExitCode {

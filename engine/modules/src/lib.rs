@@ -55,8 +55,13 @@ fn left_out() -> Vec<(&'static str, String)> {
 /// The table. Adding a module takes its file and one line here.
 fn entries() -> Vec<Entry> {
     vec![
+        Entry::probe::<probe::archive::Archive>(),
+        Entry::action::<action::archive_create::ArchiveCreate>(),
+        Entry::action::<action::archive_extract::ArchiveExtract>(),
+        Entry::action::<action::bundle_collect::BundleCollect>(),
         Entry::action::<action::command::Command>(),
         Entry::probe::<probe::config::Config>(),
+        Entry::action::<action::config_set::ConfigSet>(),
         Entry::action::<action::dir_create::DirCreate>(),
         Entry::probe::<probe::disk::Disk>(),
         #[cfg(feature = "dns")]
@@ -65,6 +70,7 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::file::File>(),
         Entry::action::<action::file_copy::FileCopy>(),
         Entry::action::<action::file_delete::FileDelete>(),
+        Entry::action::<action::file_link::FileLink>(),
         Entry::action::<action::file_move::FileMove>(),
         Entry::action::<action::file_prune::FilePrune>(),
         Entry::action::<action::file_write::FileWrite>(),
@@ -74,6 +80,7 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::jsonl::Jsonl>(),
         Entry::probe::<probe::jwt::Jwt>(),
         Entry::probe::<probe::log::Log>(),
+        Entry::action::<action::log_rotate::LogRotate>(),
         Entry::probe::<probe::memory::Memory>(),
         Entry::probe::<probe::metrics::Metrics>(),
         Entry::action::<action::notify_desktop::NotifyDesktop>(),
@@ -131,6 +138,7 @@ fn entries() -> Vec<Entry> {
         #[cfg(feature = "sqlite")]
         Entry::action::<action::sqlite_vacuum::SqliteVacuum>(),
         Entry::probe::<probe::tcp::Tcp>(),
+        Entry::action::<action::template_render::TemplateRender>(),
         Entry::probe::<probe::tls::Tls>(),
         #[cfg(feature = "websocket")]
         Entry::probe::<probe::websocket::WebSocket>(),

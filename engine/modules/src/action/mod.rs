@@ -1,13 +1,19 @@
 //! Actions: modules that change something.
 
+pub(crate) mod archive_create;
+pub(crate) mod archive_extract;
+pub(crate) mod bundle_collect;
 pub(crate) mod command;
+pub(crate) mod config_set;
 pub(crate) mod dir_create;
 pub(crate) mod file_copy;
 pub(crate) mod file_delete;
+pub(crate) mod file_link;
 pub(crate) mod file_move;
 pub(crate) mod file_prune;
 pub(crate) mod file_write;
 pub(crate) mod http_request;
+pub(crate) mod log_rotate;
 pub(crate) mod notify_desktop;
 #[cfg(feature = "email")]
 pub(crate) mod notify_email;
@@ -53,3 +59,4 @@ pub(crate) mod sqlite_exec;
 pub(crate) mod sqlite_restore;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite_vacuum;
+pub(crate) mod template_render;

@@ -8,16 +8,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::support::args::OneOrMany;
 use crate::support::blocking::blocking;
 use crate::support::by_hand;
+use crate::support::config_text::{Format, parse};
+use crate::support::jsonl::field::{Field, walk};
 use crate::support::paths::{fault, is_missing, reason, resolve, resource};
 
 pub(crate) struct Config;
 
-/// Reads a configuration file in JSON, YAML or TOML, and asks it with a JSONPath.
+/// Reads a configuration file and asks it for values.
 ///
-/// Without `expect` the step is ok if the file is valid and, with a `query`, at least one value was found. A missing file or a mistake in it
+/// Formats are JSON, YAML, TOML, env files, ini files and nginx. Without `expect` the step is ok if the file is valid, with a `query` at least one value was found,
+/// everything that is `required` is there and everything in `equal` is so. A missing file or a mistake in it
 /// fails the step with line and column; then `exists`, `valid`, `error`, `line` and `column` say what is wrong.
+///
+/// An env file is a map of texts, an ini file a map of its sections. What nginx is told is `{directives: [{name, args, line, block}]}`, where `block` is a
+/// list of such directives or null: `$..[?@.name == 'proxy_read_timeout'].args[0]`.
 ///
 /// In YAML only `true` and `false` are booleans, and numbers with a leading zero such as `0644` are texts. A file of several
 /// YAML documents is a list of them. Times of TOML are texts.
@@ -27,23 +34,20 @@ pub(crate) struct Args {
     /// The file; relative paths start at the project root.
     #[schemars(length(min = 1))]
     path: String,
-    /// The format: `json`, `yaml` or `toml`. Default: from the ending of the name (`.json`, `.yaml`, `.yml`, `.toml`).
+    /// The format: `json`, `yaml`, `toml`, `env`, `ini` or `nginx`. Default: from the name (`.json`, `.yaml`, `.yml`, `.toml`, `.env`, `.ini`,
+    /// `.cfg`, `nginx.conf`).
     #[serde(default)]
     format: Option<Format>,
     /// A JSONPath (RFC 9535) such as `$.services[*].port`. Default: none, and the whole document is the value.
     #[serde(default)]
     #[schemars(extend("format" = "jsonpath"))]
     query: Option<String>,
-}
-
-/// A format of configuration files.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Format {
-    Json,
-    Yaml,
-    Toml,
+    /// Ways to values that must be there and not be null or empty, such as `services.api_gateway.port`. Default: none.
+    #[serde(default)]
+    required: Option<OneOrMany>,
+    /// Values by their ways that must be so: `{services.api_gateway.port: 7000}`. In env and ini files a number is the same as its text. Default: none.
+    #[serde(default)]
+    equal: serde_json::Map<String, Json>,
 }
 
 /// What the file says.
@@ -55,7 +59,7 @@ pub(crate) struct Out {
     exists: bool,
     /// Whether it could be read as its format.
     valid: bool,
-    /// The format it was read as: `json`, `yaml` or `toml`.
+    /// The format it was read as.
     format: &'static str,
     /// The query that was asked; null if none was.
     query: Option<String>,
@@ -65,6 +69,10 @@ pub(crate) struct Out {
     values: Vec<Json>,
     /// The number of values found.
     count: u64,
+    /// The ways of `required` at which there is nothing.
+    missing: Vec<String>,
+    /// The ways of `equal` with other values, and what is there.
+    different: Vec<Different>,
     /// What is wrong with the file; null if nothing is.
     error: Option<String>,
     /// The line of the mistake, from 1; null if there is none or it is not known.
@@ -73,10 +81,15 @@ pub(crate) struct Out {
     column: Option<u64>,
 }
 
-/// A mistake in a file.
-struct Mistake {
-    message: String,
-    at: Option<(u64, u64)>,
+/// A value that is not as it should be.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Different {
+    /// The way to it.
+    path: String,
+    /// What should be there.
+    expected: Json,
+    /// What is there; null if nothing is.
+    found: Json,
 }
 
 /// The largest file that is read.
@@ -85,7 +98,7 @@ const LARGEST: u64 = 64 << 20;
 impl Probe for Config {
     const NAME: &'static str = "config";
     const MAIN: Option<&'static str> = Some("path");
-    const VERDICT: &'static str = "valid and (query is none or count > 0)";
+    const VERDICT: &'static str = "valid and (query is none or count > 0) and missing | length == 0 and different | length == 0";
     const SAYS: &'static str = "valid {{ format }}";
     const EXAMPLES: &'static [Example] = &[
         Example { title: "The file can be read", yaml: "config: sonia-config.json\n", runs: false },
@@ -99,6 +112,16 @@ impl Probe for Config {
             yaml: "config: { path: services.toml, query: '$..port' }\nexpect: values | unique | length == count\n",
             runs: false,
         },
+        Example {
+            title: "What a service needs is set, and as the inventory says",
+            yaml: "config:\n  path: sonia-config.json\n  required: services.model_router.providers\n  equal: { services.api_gateway.port: 7000 }\n",
+            runs: false,
+        },
+        Example {
+            title: "nginx passes WebSockets on",
+            yaml: "config: { path: /etc/nginx/nginx.conf, query: '$..[?@.name == \"proxy_http_version\"].args[0]' }\nexpect: \"'1.1' in values\"\n",
+            runs: false,
+        },
         Example { title: "A file that is not there fails the step", yaml: "config: { path: '{tmp}/gone.json' }\n", runs: true },
     ];
     type Args = Args;
@@ -107,26 +130,29 @@ impl Probe for Config {
     fn by_hand(args: &HandArgs<'_>) -> ByHand {
         let path = by_hand::path(args, "path");
         let name = args.or("path", "").to_lowercase();
-        let ends = |ending: &str| name.ends_with(ending);
-        let format = args.text("format").unwrap_or_else(|| {
-            if ends(".toml") {
-                "toml"
-            } else if ends(".yaml") || ends(".yml") {
-                "yaml"
-            } else {
-                "json"
-            }
-            .to_owned()
-        });
+        let format = args.text("format").or_else(|| Format::by_name(Path::new(&name)).map(|f| f.name().to_owned()));
+        let format = format.unwrap_or_else(|| "json".to_owned());
         let line = match format.as_str() {
             "toml" => format!("python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], \"rb\")))' {path}"),
+            "env" => format!("( set -eu; . {path}; env )"),
+            "ini" => format!(
+                "python3 -c 'import sys, configparser; c = configparser.ConfigParser(); c.read(sys.argv[1]); print([(s, dict(c[s])) for s in c])' {path}"
+            ),
+            "nginx" => format!("nginx -t -c {path} && cat {path}"),
             "yaml" => format!("python3 -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1])))' {path}"),
             _ => format!("python3 -m json.tool {path}"),
         };
-        match args.text("query") {
-            Some(query) => ByHand::run(line).expect(format!("it is printed without an error, and has a value at `{query}`")),
-            None => ByHand::run(line).expect("it is printed without an error"),
+        let mut expect = "it is printed without an error".to_owned();
+        if let Some(query) = args.text("query") {
+            expect.push_str(&format!(", and has a value at `{query}`"));
         }
+        for way in args.list("required") {
+            expect.push_str(&format!(", `{way}` is there"));
+        }
+        for (way, value) in args.pairs("equal") {
+            expect.push_str(&format!(", `{way}` is `{value}`"));
+        }
+        ByHand::run(line).expect(expect)
     }
 
     fn touches(args: &Args) -> Touches {
@@ -134,38 +160,62 @@ impl Probe for Config {
     }
 
     fn check(args: &Args) -> Result<(), Fault> {
-        let known = args.format.or_else(|| by_name(Path::new(&args.path)));
+        Wanted::new(args)?;
+        let known = args.format.or_else(|| Format::by_name(Path::new(&args.path)));
         known.map(drop).ok_or_else(|| no_format(&args.path))
     }
 
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
         let path = resolve(cx, "path", &args.path)?;
-        let format = args.format.or_else(|| by_name(&path)).ok_or_else(|| no_format(&args.path))?;
+        let format = args.format.or_else(|| Format::by_name(&path)).ok_or_else(|| no_format(&args.path))?;
         let query = args.query.clone();
+        let wanted = Wanted::new(args)?;
         let asked = query.as_deref().map(JsonPath::parse).transpose().map_err(|why| Fault::invalid("query", why.to_string()))?;
-        blocking(cx.timeout, move |_| look(&path, format, query, asked.as_ref())).await
+        blocking(cx.timeout, move |_| look(&path, format, query, asked.as_ref(), &wanted)).await
+    }
+}
+
+/// What must be there, and what must be so.
+struct Wanted {
+    required: Vec<Field>,
+    equal: Vec<(Field, Json)>,
+}
+
+impl Wanted {
+    fn new(args: &Args) -> Result<Wanted, Fault> {
+        let field = |argument: &str, text: &str| Field::parse(text).map_err(|e| Fault::invalid(argument, e));
+        let required = args.required.iter().flat_map(|r| &r.0).map(|r| field("required", r)).collect::<Result<_, _>>()?;
+        let equal = args.equal.iter().map(|(k, v)| Ok((field("equal", k)?, v.clone()))).collect::<Result<_, Fault>>()?;
+        Ok(Wanted { required, equal })
+    }
+
+    fn judge(&self, document: &Json, format: Format, out: &mut Out) {
+        let is_nothing = |v: &Json| v.is_null() || v.as_str().is_some_and(str::is_empty);
+        let gone = self.required.iter().filter(|f| walk(document, &f.parts).is_none_or(is_nothing));
+        out.missing = gone.map(|f| f.text.clone()).collect();
+        let texts = matches!(format, Format::Env | Format::Ini);
+        for (field, expected) in &self.equal {
+            let found = walk(document, &field.parts).cloned().unwrap_or_default();
+            let as_text = || expected.as_str().map_or_else(|| expected.to_string(), str::to_owned);
+            let same = found == *expected
+                || (texts && found.as_str().is_some_and(|f| f == as_text()))
+                || found.as_f64().zip(expected.as_f64()).is_some_and(|(a, b)| a == b);
+            if !same {
+                out.different.push(Different { path: field.text.clone(), expected: expected.clone(), found });
+            }
+        }
     }
 }
 
 fn no_format(path: &str) -> Fault {
-    Fault::invalid("format", format!("the name {path:?} does not tell the format; say `format: json`, `yaml` or `toml`"))
+    Fault::invalid(
+        "format",
+        format!("the name {path:?} does not tell the format; say `format: json`, `yaml`, `toml`, `env`, `ini` or `nginx`"),
+    )
 }
 
-fn by_name(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "json" => Some(Format::Json),
-        "yaml" | "yml" => Some(Format::Yaml),
-        "toml" => Some(Format::Toml),
-        _ => None,
-    }
-}
-
-fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonPath>) -> Result<Out, Fault> {
-    let name = match format {
-        Format::Json => "json",
-        Format::Yaml => "yaml",
-        Format::Toml => "toml",
-    };
+fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonPath>, wanted: &Wanted) -> Result<Out, Fault> {
+    let name = format.name();
     let mut out = Out {
         path: path.display().to_string(),
         exists: false,
@@ -175,6 +225,8 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
         value: Json::Null,
         values: Vec::new(),
         count: 0,
+        missing: Vec::new(),
+        different: Vec::new(),
         error: None,
         line: None,
         column: None,
@@ -193,6 +245,7 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
     match parse(&bytes, format) {
         Ok(document) => {
             out.valid = true;
+            wanted.judge(&document, format, &mut out);
             out.values = match asked {
                 Some(path) => path.select(&document).map_err(Fault::cannot_tell)?,
                 None => vec![document],
@@ -215,65 +268,6 @@ fn look(path: &Path, format: Format, query: Option<String>, asked: Option<&JsonP
 
 fn too_large() -> std::io::Error {
     std::io::Error::other("larger than 64 MiB, which no configuration is")
-}
-
-fn parse(bytes: &[u8], format: Format) -> Result<Json, Mistake> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| Mistake { message: "not UTF-8".to_owned(), at: Some(place(&bytes[..e.valid_up_to()])) })?;
-    // Some editors write a mark at the start that no parser here wants.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match format {
-        Format::Json => serde_json::from_str(text).map_err(|e| {
-            let message = e.to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-            Mistake { message, at: Some((e.line() as u64, (e.column() as u64).max(1))) }
-        }),
-        Format::Yaml => yaml(text),
-        Format::Toml => toml::from_str::<toml::Value>(text).map(from_toml).map_err(|e| Mistake {
-            message: e.message().trim().replace('\n', ", "),
-            at: e.span().and_then(|s| text.as_bytes().get(..s.start)).map(place),
-        }),
-    }
-}
-
-fn yaml(text: &str) -> Result<Json, Mistake> {
-    let options = || {
-        serde_yaml::options! {
-            strict_booleans: true,
-            leading_zero_numbers_as_strings: true,
-            with_snippet: false,
-        }
-    };
-    let mistake = |e: serde_yaml::DeserializeError| {
-        let at = e.location().map(|l| (l.line(), l.column()));
-        let message = e.to_string();
-        Mistake { message: message.lines().next().unwrap_or_default().to_owned(), at }
-    };
-    let mut documents: Vec<Json> = serde_yaml::from_str_multiple_with_options(text, options()).map_err(mistake)?;
-    Ok(match documents.len() {
-        0 => Json::Null,
-        1 => documents.remove(0),
-        _ => Json::Array(documents),
-    })
-}
-
-fn from_toml(value: toml::Value) -> Json {
-    match value {
-        toml::Value::String(s) => Json::String(s),
-        toml::Value::Integer(i) => Json::from(i),
-        toml::Value::Float(f) => serde_json::Number::from_f64(f).map_or_else(|| Json::String(f.to_string()), Json::Number),
-        toml::Value::Boolean(b) => Json::Bool(b),
-        toml::Value::Datetime(d) => Json::String(d.to_string()),
-        toml::Value::Array(items) => Json::Array(items.into_iter().map(from_toml).collect()),
-        toml::Value::Table(table) => Json::Object(table.into_iter().map(|(k, v)| (k, from_toml(v))).collect()),
-    }
-}
-
-/// The line and column after a text, both from 1.
-fn place(before: &[u8]) -> (u64, u64) {
-    let line = memchr::memchr_iter(b'\n', before).count() as u64 + 1;
-    let start = memchr::memrchr(b'\n', before).map_or(0, |i| i + 1);
-    (line, String::from_utf8_lossy(&before[start..]).chars().count() as u64 + 1)
 }
 
 #[cfg(test)]
@@ -304,6 +298,23 @@ mod tests {
             let out = ask(&host, json!({ "path": path, "format": format, "query": "$.gone" })).await.unwrap();
             assert_eq!((out.value, out.count, out.valid), (json!(null), 0, true));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_required_and_what_must_be_so() {
+        let host = TestHost::new();
+        host.write("a.json", "{\"s\": {\"port\": 7000, \"key\": \"\", \"no\": null}}");
+        let out = ask(&host, json!({ "path": "a.json", "required": ["s.port", "s.key", "s.no", "s.gone"], "equal": { "s.port": 7000.0, "s.key": "x" } })).await.unwrap();
+        assert_eq!((out.missing, out.different.len()), (vec!["s.key".to_owned(), "s.no".to_owned(), "s.gone".to_owned()], 1));
+        assert_eq!((&out.different[0].path, &out.different[0].found), (&"s.key".to_owned(), &json!("")));
+        host.write(".env", "WORKERS=4\n");
+        let out = ask(&host, json!({ "path": ".env", "required": "WORKERS", "equal": { "WORKERS": 4 } })).await.unwrap();
+        assert!(out.missing.is_empty() && out.different.is_empty() && out.format == "env");
+        host.write("nginx.conf", "http { server { location / { proxy_http_version 1.1; } } }\n");
+        let out =
+            ask(&host, json!({ "path": "nginx.conf", "query": "$..[?@.name == 'proxy_http_version'].args[0]" })).await.unwrap();
+        assert_eq!(out.value, json!("1.1"));
+        assert!(matches!(ask(&host, json!({ "path": ".env", "required": "a..b" })).await, Err(Fault::Invalid { .. })));
     }
 
     #[tokio::test]

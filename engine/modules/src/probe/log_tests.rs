@@ -183,3 +183,100 @@ async fn a_limit_of_time_ends_it() {
     let fault = Log::observe(&args(json!({ "path": "a.log" })), &cx).await.unwrap_err();
     assert!(matches!(fault, Fault::CannotTell { .. }), "{fault:?}");
 }
+
+fn sh(host: &TestHost, script: &str) -> String {
+    let out = std::process::Command::new("sh").args(["-c", script]).current_dir(host.root()).output().unwrap();
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn t05_only_what_this_start_wrote_counts_in_whichever_stream() {
+    let host = TestHost::new();
+    let line = "INFO:     Uvicorn running on http://127.0.0.1:7000 (Press CTRL+C to quit)\n";
+    host.write("api.out.log", "INFO: 127.0.0.1 - GET /healthz 200\n");
+    host.write("api.err.log", line);
+    assert_eq!(sh(&host, "grep -c 'Uvicorn running' api.out.log"), "0", "it is not where the runbook looks for it");
+    assert_eq!(sh(&host, "grep -l 'Uvicorn running' api.*.log | wc -l"), "1", "and elsewhere it is of an earlier start");
+    let before = ask(&host, json!({ "path": ["api.out.log", "api.err.log"], "pattern": "Uvicorn running" })).await.unwrap();
+    assert_eq!(before.count, 1);
+    let since = json!({ "path": ["api.out.log", "api.err.log"], "pattern": "Uvicorn running", "from_offset": before.offsets });
+    assert_eq!(ask(&host, since.clone()).await.unwrap().count, 0);
+    host.write("api.err.log", format!("{line}{line}"));
+    assert_eq!(ask(&host, since).await.unwrap().count, 1);
+}
+
+#[tokio::test]
+async fn t06_whichever_of_the_candidates_exists_is_read_and_told() {
+    let host = TestHost::new();
+    host.write("gateway.log", "ERROR x\n");
+    assert_eq!(sh(&host, "grep -h ERROR gateway.err.log"), "", "no such file looks like no error");
+    let out =
+        ask(&host, json!({ "path": ["gateway.out.log", "gateway.err.log", "gateway.log"], "pattern": "ERROR" })).await.unwrap();
+    assert_eq!((out.count, out.missing.len()), (1, 2));
+    assert!(out.files.len() == 1 && out.files[0].path.ends_with("gateway.log"));
+}
+
+#[tokio::test]
+async fn t41_the_last_hour_is_the_last_sixty_minutes() {
+    let host = TestHost::new();
+    let now = host.cx().now();
+    let at = |minutes: i64| (now - jiff::SignedDuration::from_mins(minutes)).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    host.write("api.log", format!("{} ERROR old\n{} ERROR recent\n{} ERROR now\n", at(119), at(50), at(1)));
+    // The clock hour before: what happened just now is not in it, whatever the zone.
+    let naive = sh(&host, "grep ERROR api.log | grep -c \"$(TZ=UTC date -d '1 hour ago' '+%Y-%m-%d %H'):\"");
+    assert_ne!(naive, "2");
+    let out = ask(&host, json!({ "path": "api.log", "pattern": "ERROR", "since": "1h" })).await.unwrap();
+    assert_eq!(out.count, 2);
+}
+
+#[tokio::test]
+async fn t45_case_counts_unless_it_is_said_not_to() {
+    let host = TestHost::new();
+    host.write("api.log", "an error\nERROR\n");
+    assert_eq!(sh(&host, "grep -c ERROR api.log"), "1");
+    for (flag, count) in [(false, 1), (true, 2)] {
+        let out = ask(&host, json!({ "path": "api.log", "pattern": "ERROR", "case_insensitive": flag })).await.unwrap();
+        assert_eq!(out.count, count);
+    }
+}
+
+#[tokio::test]
+async fn t56_durations_are_compared_with_their_units() {
+    let host = TestHost::new();
+    host.write("app.log", "path=/a duration=200ms\npath=/b duration=4s\npath=/a duration=1m5s\npath=/c duration=12\n");
+    let naive = sh(&host, "grep duration app.log | awk -F= '$NF > \"3000\"' | wc -l");
+    assert_ne!(naive, "2", "text is compared with text");
+    let asked = json!({ "path": "app.log", "pattern": "path=(?P<path>\\S+) duration=(?P<took>\\S+)", "where": "took > 3s", "group_by": "path", "patterns": { "minutes": "\\dm\\d", "a": "/a" } });
+    let out = ask(&host, asked).await.unwrap();
+    assert_eq!((out.count, out.undecided), (2, 1), "a number without a unit is no duration");
+    assert_eq!((out.groups.len(), out.counts["minutes"], out.counts["a"]), (2, 1, 1));
+    let fault =
+        ask(&host, json!({ "path": "app.log", "pattern": "duration=(?P<took>12)", "where": "took > 3s" })).await.unwrap_err();
+    assert!(matches!(fault, Fault::CannotTell { .. }), "{fault:?}");
+    for bad in [
+        json!({ "path": "app.log", "pattern": "x", "where": "took > 3s" }),
+        json!({ "path": "app.log", "pattern": "(x)", "group_by": "y" }),
+        json!({ "path": "app.log", "patterns": { "a": "(" } }),
+    ] {
+        assert!(matches!(ask(&host, bad.clone()).await, Err(Fault::Invalid { .. })), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_rotated_away_is_read_too() {
+    use std::io::Write;
+    let host = TestHost::new();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(b"one ERROR\n").unwrap();
+    host.write("api.log.2.gz", gz.finish().unwrap());
+    host.write("api.log.1", "two ERROR\n");
+    host.write("api.log", "three ERROR\n");
+    host.write("api.log.bak", "no ERROR\n");
+    for (name, hours) in [("api.log.2.gz", 48), ("api.log.1", 24)] {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(hours * 3600);
+        std::fs::File::options().append(true).open(host.file(name)).unwrap().set_modified(then).unwrap();
+    }
+    let out = ask(&host, json!({ "path": "api.log", "pattern": "ERROR", "rotated": true })).await.unwrap();
+    assert_eq!(out.lines, ["one ERROR", "two ERROR", "three ERROR"]);
+    assert_eq!(ask(&host, json!({ "path": "api.log", "pattern": "ERROR" })).await.unwrap().count, 1);
+}

@@ -1,5 +1,6 @@
 //! Probes: modules that only look.
 
+pub(crate) mod archive;
 pub(crate) mod config;
 pub(crate) mod disk;
 #[cfg(feature = "dns")]

@@ -7,14 +7,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use regex::bytes::Regex;
+use runbook_core::expr::{Expr, MapScope};
 use runbook_core::module::Fault;
-use runbook_core::value::Time;
+use runbook_core::value::{Map, Time, Value, parse_duration, parse_size};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blocking::Stop;
 use super::lines::{Line, Lines, tail_offset};
 use super::paths::fault;
+use super::scan::{is_compressed, unpack};
 use super::stamps::Stamps;
 
 /// The longest text of a line in a result, in bytes.
@@ -23,10 +25,20 @@ const SHOWN: usize = 4096;
 /// After so many lines without a time nobody looks for one any more, unless times are asked for.
 const GIVE_UP: u64 = 1000;
 
+/// The most groups that are told apart.
+const MOST_GROUPS: usize = 10_000;
+
 /// What counts and what is kept.
 pub(crate) struct Wanted {
     pub(crate) pattern: Option<Regex>,
     pub(crate) ignore: Option<Regex>,
+    /// Patterns whose lines are counted apart, by name.
+    pub(crate) patterns: Vec<(String, Regex)>,
+    /// A condition on what the groups of the pattern matched.
+    pub(crate) filter: Option<Expr>,
+    /// The group by whose text lines are counted.
+    pub(crate) group_by: Option<String>,
+    pub(crate) now: Timestamp,
     pub(crate) since: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
     pub(crate) tail: Option<u64>,
@@ -82,12 +94,37 @@ pub(crate) struct Found {
     pub(crate) kept: VecDeque<Match>,
     pub(crate) first: Option<Timestamp>,
     pub(crate) last: Option<Timestamp>,
+    pub(crate) counts: Vec<u64>,
+    pub(crate) groups: BTreeMap<String, u64>,
+    pub(crate) ungrouped: u64,
+    pub(crate) undecided: u64,
+    pub(crate) unclear: Option<String>,
 }
 
 impl Found {
     pub(crate) fn new(wanted: Wanted, stamps: Stamps) -> Found {
         let names = wanted.pattern.iter().flat_map(Regex::capture_names).map(|n| n.map(str::to_owned)).collect();
-        Found { wanted, stamps, names, files: Vec::new(), count: 0, kept: VecDeque::new(), first: None, last: None }
+        let counts = vec![0; wanted.patterns.len()];
+        Found {
+            wanted,
+            stamps,
+            names,
+            files: Vec::new(),
+            count: 0,
+            kept: VecDeque::new(),
+            first: None,
+            last: None,
+            counts,
+            groups: BTreeMap::new(),
+            ungrouped: 0,
+            undecided: 0,
+            unclear: None,
+        }
+    }
+
+    /// The names of the patterns that are counted apart.
+    pub(crate) fn names_of_patterns(&self) -> impl Iterator<Item = String> {
+        self.wanted.patterns.iter().map(|(name, _)| name.clone())
     }
 
     /// Goes through one file.
@@ -97,14 +134,21 @@ impl Found {
         let size = file.metadata().map_err(|e| fault(path, &e))?.len();
         let rotated = from > size;
         let mut start = if rotated { 0 } else { from };
-        if let Some(n) = self.wanted.tail {
+        if let Some(n) = self.wanted.tail.filter(|_| !is_compressed(path)) {
             start = tail_offset(&mut file, start, size, n).map_err(|e| fault(path, &e))?;
         }
         file.seek(SeekFrom::Start(start)).map_err(|e| fault(path, &e))?;
-        let reader = BufReader::with_capacity(1 << 18, file.take(size - start));
+        // A compressed log is never written to any more, and only read as a whole.
+        let packed = is_compressed(path);
+        if packed {
+            file.seek(SeekFrom::Start(0)).map_err(|e| fault(path, &e))?;
+            start = 0;
+        }
+        let reader: Box<dyn Read + Send> = if packed { unpack(path, file)? } else { Box::new(file.take(size - start)) };
+        let reader = BufReader::with_capacity(1 << 18, reader);
         let mut one = OneFile { path: path.display().to_string(), ..OneFile::default() };
         let mut lines = Lines::new(reader, start);
-        while let Some(line) = lines.next(stop).map_err(|e| e.at(path))? {
+        while let Some(line) = lines.next(stop).map_err(|e| if packed { damaged(path, e) } else { e.at(path) })? {
             self.line(&mut one, &line);
         }
         if (self.wanted.since.is_some() || self.wanted.until.is_some()) && one.lines > 0 && one.time.is_none() {
@@ -120,7 +164,7 @@ impl Found {
             lines: one.lines,
             matched: one.matched,
             start_offset: start,
-            end_offset: lines.whole(),
+            end_offset: if packed { size } else { lines.whole() },
             rotated,
         });
         Ok(())
@@ -134,7 +178,7 @@ impl Found {
         {
             one.time = Some(time);
         }
-        let chosen = self.in_time(one.time) && self.matches(line.text);
+        let chosen = self.in_time(one.time) && self.matches(line.text) && self.holds(line.text);
         if self.wanted.context > 0 {
             self.feed_context(one, line.text, chosen);
         }
@@ -159,6 +203,21 @@ impl Found {
             && !self.wanted.ignore.as_ref().is_some_and(|i| i.is_match(text))
     }
 
+    /// Whether the condition on the groups holds.
+    fn holds(&mut self, text: &[u8]) -> bool {
+        let Some(filter) = &self.wanted.filter else { return true };
+        let groups = self.groups_of(text);
+        let map: Map = groups.into_iter().map(|(k, v)| (k, v.map_or(Value::Null, |v| typed(&v)))).collect();
+        match filter.eval(&MapScope { map: std::sync::Arc::new(map), now: self.wanted.now }) {
+            Ok(value) => value.truth() == Some(true),
+            Err(e) => {
+                self.undecided += 1;
+                self.unclear.get_or_insert(e.message);
+                false
+            }
+        }
+    }
+
     /// Gives a line to the matches before it that still want lines.
     fn feed_context(&mut self, one: &mut OneFile, text: &[u8], chosen: bool) {
         if one.wanting > 0 {
@@ -181,6 +240,18 @@ impl Found {
             self.first = Some(self.first.map_or(time, |f| f.min(time)));
             self.last = Some(self.last.map_or(time, |l| l.max(time)));
         }
+        for ((_, pattern), count) in self.wanted.patterns.iter().zip(&mut self.counts) {
+            *count += u64::from(pattern.is_match(line.text));
+        }
+        if let Some(group) = &self.wanted.group_by {
+            let key = self.groups_of(line.text).remove(group).flatten();
+            match key {
+                Some(key) if self.groups.len() < MOST_GROUPS || self.groups.contains_key(&key) => {
+                    *self.groups.entry(key).or_insert(0) += 1
+                }
+                _ => self.ungrouped += 1,
+            }
+        }
         if self.wanted.keep == 0 {
             return;
         }
@@ -191,18 +262,40 @@ impl Found {
             path: one.path.clone(),
             offset: line.offset,
             text: shown(line.text),
-            groups: self.groups(line.text),
+            groups: self.groups_of(line.text),
             time: one.time.map(Time),
             before: one.before.iter().cloned().collect(),
             after: Vec::new(),
         });
     }
 
-    fn groups(&self, text: &[u8]) -> BTreeMap<String, Option<String>> {
+    fn groups_of(&self, text: &[u8]) -> BTreeMap<String, Option<String>> {
         let Some(pattern) = self.wanted.pattern.as_ref().filter(|p| p.captures_len() > 1) else { return BTreeMap::new() };
         let Some(caps) = pattern.captures(text) else { return BTreeMap::new() };
         let named = self.names.iter().enumerate().skip(1);
         named.map(|(i, name)| (name.clone().unwrap_or_else(|| i.to_string()), caps.get(i).map(|m| shown(m.as_bytes())))).collect()
+    }
+}
+
+/// What a group matched, as a value: a number, a duration such as `200ms`, a size such as `5MB`, or a text.
+fn typed(text: &str) -> Value {
+    if let Ok(n) = text.parse::<i64>() {
+        return Value::Int(n);
+    }
+    let number = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+    if let Some(n) = text.parse::<f64>().ok().filter(|n| number && n.is_finite()) {
+        return Value::Float(n);
+    }
+    if let Some(duration) = parse_duration(text) {
+        return Value::Duration(duration);
+    }
+    parse_size(text).map_or_else(|| Value::str(text), Value::Size)
+}
+
+fn damaged(path: &Path, error: super::lines::NoLine) -> Fault {
+    match error {
+        super::lines::NoLine::Io(e) => super::scan::StreamError::Io(e).at(path),
+        other => other.at(path),
     }
 }
 

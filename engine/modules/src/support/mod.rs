@@ -1,12 +1,15 @@
 //! What several modules share.
 
 pub(crate) mod address;
+pub(crate) mod archive;
 pub(crate) mod args;
 pub(crate) mod atomic;
 pub(crate) mod blocking;
 pub(crate) mod by_hand;
 pub(crate) mod certificate;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod config_edit;
+pub(crate) mod config_text;
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
 pub(crate) mod diag;
