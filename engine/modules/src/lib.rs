@@ -58,6 +58,7 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::archive::Archive>(),
         Entry::action::<action::archive_create::ArchiveCreate>(),
         Entry::action::<action::archive_extract::ArchiveExtract>(),
+        Entry::probe::<probe::audio::Audio>(),
         Entry::action::<action::bundle_collect::BundleCollect>(),
         Entry::action::<action::command::Command>(),
         Entry::probe::<probe::config::Config>(),
@@ -114,6 +115,8 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::postgres_vacuum::PostgresVacuum>(),
         Entry::probe::<probe::process::Process>(),
         Entry::action::<action::process_signal::ProcessSignal>(),
+        Entry::probe::<probe::questdb::Questdb>(),
+        Entry::action::<action::questdb_exec::QuestdbExec>(),
         Entry::action::<action::redact::Redact>(),
         Entry::probe::<probe::redis::Redis>(),
         Entry::action::<action::redis_command::RedisCommand>(),
@@ -140,6 +143,7 @@ fn entries() -> Vec<Entry> {
         Entry::probe::<probe::tcp::Tcp>(),
         Entry::action::<action::template_render::TemplateRender>(),
         Entry::probe::<probe::tls::Tls>(),
+        Entry::action::<action::url_open::UrlOpen>(),
         #[cfg(feature = "websocket")]
         Entry::probe::<probe::websocket::WebSocket>(),
     ]

@@ -205,11 +205,12 @@ impl Reader<'_> {
         }
         if let Some(trouble) = self.registry.trouble(name) {
             self.out.push(
-                Diagnostic::error(Code::BrokenModule, key.span, format!("the module `{name}` cannot be used: {trouble}"))
-                    .help(match self.registry.found().any(|n| n == name) {
+                Diagnostic::error(Code::BrokenModule, key.span, format!("the module `{name}` cannot be used: {trouble}")).help(
+                    match self.registry.found().any(|n| n == name) {
                         true => format!("`runbook modules test {name}` tries it out"),
                         false => "use a build with it, or another module: `runbook modules` lists what there is".to_owned(),
-                    }),
+                    },
+                ),
             );
             return None;
         }

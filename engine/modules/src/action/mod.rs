@@ -38,6 +38,7 @@ pub(crate) mod postgres_terminate;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres_vacuum;
 pub(crate) mod process_signal;
+pub(crate) mod questdb_exec;
 pub(crate) mod redact;
 pub(crate) mod redis_command;
 pub(crate) mod redis_flush;
@@ -60,3 +61,4 @@ pub(crate) mod sqlite_restore;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite_vacuum;
 pub(crate) mod template_render;
+pub(crate) mod url_open;

@@ -1,6 +1,7 @@
 //! Probes: modules that only look.
 
 pub(crate) mod archive;
+pub(crate) mod audio;
 pub(crate) mod config;
 pub(crate) mod disk;
 #[cfg(feature = "dns")]
@@ -21,6 +22,7 @@ pub(crate) mod port;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod questdb;
 pub(crate) mod redis;
 pub(crate) mod service;
 #[cfg(feature = "sqlite")]

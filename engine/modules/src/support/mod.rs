@@ -34,6 +34,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod processes;
 pub(crate) mod prometheus;
+pub(crate) mod questdb;
 pub(crate) mod redact;
 pub(crate) mod redis;
 #[cfg(feature = "object-store")]
