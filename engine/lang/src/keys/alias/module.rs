@@ -80,7 +80,7 @@ const ARGUMENTS: &[(&[&str], &[&str], &str)] = &[
     (&["log"], &["regex", "regexp", "grep", "match", "contains", "search", "search_regex"], "here it is `pattern`"),
     (&["log"], &["lines", "last", "n"], "here it is `tail`, the last so many lines"),
     (&["log"], &["window", "age", "from", "after"], "here it is `since`"),
-    (&["port", "tcp"], &["ports"], "here it is `port`, one number; several are looked at with `for_each`"),
+    (&["port"], &["ports"], "here it is `port`, one number; several are looked at with `for_each`"),
     (&["port", "tcp"], &["ip", "hostname", "bind"], "here it is `host`"),
     (
         &["port", "tcp", "http"],
