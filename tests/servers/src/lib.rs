@@ -9,15 +9,19 @@
 #![allow(clippy::unwrap_used, reason = "it is for tests: what goes wrong here should fail there")]
 
 mod certs;
+mod docker;
 mod guard;
 mod nginx;
 mod postgres;
 mod python;
 mod redis;
+mod systemd;
 
 pub use certs::{Authority, Certificate};
+pub use docker::Docker;
 pub use guard::{Guarded, free_port, fresh_folder, have, until};
 pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use python::{Mail, S3, WebSocket};
 pub use redis::Redis;
+pub use systemd::Systemd;

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod audio;
+pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod disk;
 #[cfg(feature = "dns")]
@@ -9,6 +10,10 @@ pub(crate) mod dns;
 pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod files;
+pub(crate) mod docker;
+pub(crate) mod env;
+pub(crate) mod file;
+pub(crate) mod git;
 pub(crate) mod http;
 pub(crate) mod jsonl;
 pub(crate) mod jwt;
@@ -27,6 +32,7 @@ pub(crate) mod redis;
 pub(crate) mod service;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+pub(crate) mod systemd;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 #[cfg(feature = "websocket")]

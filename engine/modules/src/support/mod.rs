@@ -13,8 +13,11 @@ pub(crate) mod config_text;
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
 pub(crate) mod diag;
+pub(crate) mod docker;
+pub(crate) mod docker_hand;
 pub(crate) mod exec;
 pub(crate) mod fileset;
+pub(crate) mod git;
 pub(crate) mod globs;
 pub(crate) mod http_args;
 pub(crate) mod http_client;
@@ -52,10 +55,12 @@ pub(crate) mod stamps;
 pub(crate) mod stop;
 pub(crate) mod stream;
 pub(crate) mod sys;
+pub(crate) mod systemd;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tls;
+pub(crate) mod tool;
 pub(crate) mod tree;
 pub(crate) mod words;

@@ -87,7 +87,7 @@ fn ticks_to_time(ticks: u64) -> Duration {
 }
 
 /// The time since boot, on the clock that start times are on.
-fn since_boot() -> Duration {
+pub(crate) fn since_boot() -> Duration {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = text.split_ascii_whitespace().next().and_then(|s| s.parse::<f64>().ok());
     seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_default()
