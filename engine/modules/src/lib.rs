@@ -71,6 +71,7 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::compose_up::ComposeUp>(),
         Entry::probe::<probe::config::Config>(),
         Entry::action::<action::config_set::ConfigSet>(),
+        Entry::probe::<probe::cpu::Cpu>(),
         Entry::action::<action::dir_create::DirCreate>(),
         Entry::probe::<probe::disk::Disk>(),
         #[cfg(feature = "dns")]
@@ -85,10 +86,13 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::file_prune::FilePrune>(),
         Entry::action::<action::file_write::FileWrite>(),
         Entry::probe::<probe::files::Files>(),
+        Entry::probe::<probe::file_lock::FileLock>(),
         Entry::probe::<probe::git::Git>(),
         Entry::action::<action::git_checkout::GitCheckout>(),
         Entry::action::<action::git_commit::GitCommit>(),
         Entry::action::<action::git_restore::GitRestore>(),
+        Entry::probe::<probe::gpu::Gpu>(),
+        Entry::probe::<probe::host::Machine>(),
         Entry::probe::<probe::http::Http>(),
         Entry::action::<action::http_request::HttpRequest>(),
         Entry::probe::<probe::jsonl::Jsonl>(),
@@ -126,11 +130,13 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::postgres_terminate::PostgresTerminate>(),
         #[cfg(feature = "postgres")]
         Entry::action::<action::postgres_vacuum::PostgresVacuum>(),
+        Entry::action::<action::port_release::PortRelease>(),
         Entry::probe::<probe::process::Process>(),
         Entry::action::<action::process_signal::ProcessSignal>(),
         Entry::probe::<probe::questdb::Questdb>(),
         Entry::action::<action::questdb_exec::QuestdbExec>(),
         Entry::action::<action::redact::Redact>(),
+        Entry::probe::<probe::python::Python>(),
         Entry::probe::<probe::redis::Redis>(),
         Entry::action::<action::redis_command::RedisCommand>(),
         Entry::action::<action::redis_flush::RedisFlush>(),
@@ -141,6 +147,7 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::service_start::ServiceStart>(),
         Entry::action::<action::service_stop::ServiceStop>(),
         Entry::action::<action::shell::Shell>(),
+        Entry::probe::<probe::sockets::Sockets>(),
         #[cfg(feature = "sqlite")]
         Entry::probe::<probe::sqlite::Sqlite>(),
         #[cfg(feature = "sqlite")]

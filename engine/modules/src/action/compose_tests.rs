@@ -234,3 +234,38 @@ async fn images_are_built_and_nothing_running_is_touched() {
     let fault = apply::<ComposeBuild>(&host, stack(json!({}))).await.unwrap_err();
     assert!(matches!(fault, Fault::Unmet { .. }), "{fault:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_the_system_that_compose_manages() {
+    use super::service_restart::ServiceRestart;
+    use super::service_start::ServiceStart;
+    use super::service_stop::ServiceStop;
+    let Some(docker) = Docker::with_compose() else { return };
+    let host = TestHost::new();
+    docker.compose_file(STACK);
+    let entry = json!({"id": "database", "manager": "compose", "compose": {"service": "db", "project": docker.folder()},
+        "stop": {"grace": "1s"}});
+    let of = |more: Json| {
+        let mut call = json!({"name": "database", "entry": entry});
+        more.as_object().unwrap().iter().for_each(|(k, v)| call[k] = v.clone());
+        call
+    };
+    let probe = async || {
+        let out = crate::probe::service::Service::observe(&args(of(json!({}))), &host.cx()).await.unwrap();
+        serde_json::to_value(out).unwrap()
+    };
+    assert_eq!((&probe().await["state"], &probe().await["manager"]), (&json!("stopped"), &json!("compose")));
+    assert!(plan::<ServiceStart>(&host, of(json!({}))).await.would_change);
+    let (out, changed) = apply::<ServiceStart>(&host, of(json!({}))).await.unwrap();
+    assert!(changed && out["state"] == "running" && out["already_running"] == false && out["stdout"].is_null(), "{out}");
+    let (again, changed) = apply::<ServiceStart>(&host, of(json!({}))).await.unwrap();
+    assert!(!changed && again["pid"] == out["pid"] && again["already_running"] == true, "{again}");
+    assert_eq!(probe().await["pid"], out["pid"]);
+    let (new, changed) = apply::<ServiceRestart>(&host, of(json!({}))).await.unwrap();
+    assert!(changed && new["pid"] != out["pid"] && new["was"] == "running", "{new}");
+    let (out, changed) = apply::<ServiceStop>(&host, of(json!({}))).await.unwrap();
+    assert!(changed && out["stopped"] == true && out["was"] == "running", "{out}");
+    assert!(!apply::<ServiceStop>(&host, of(json!({}))).await.unwrap().1);
+    let fault = apply::<ServiceStart>(&host, of(json!({"args": ["--x"]}))).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Invalid { .. }), "{fault:?}");
+}

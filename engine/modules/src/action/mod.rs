@@ -51,6 +51,7 @@ pub(crate) mod postgres_restore;
 pub(crate) mod postgres_terminate;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres_vacuum;
+pub(crate) mod port_release;
 pub(crate) mod process_signal;
 pub(crate) mod questdb_exec;
 pub(crate) mod redact;

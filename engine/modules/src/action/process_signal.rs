@@ -294,6 +294,23 @@ mod tests {
         assert_eq!(eventually("it ends", || host.exit_of(plain)).await, ExitReason::Signal(10));
     }
 
+    /// T39: `kill -USR1` for a "soft restart" ends a Python that has no handler for it.
+    #[tokio::test]
+    async fn t39_a_python_without_a_handler_is_left_alone() {
+        let host = TestHost::new();
+        let python = |more: &str| {
+            spawn(&host, &format!("exec python3 -c 'import signal, time; {more}print(1, flush=True); time.sleep(1000)'"))
+        };
+        let pid = python("");
+        says(&host, "1").await;
+        let fault = send(&host, json!({"pid": pid, "signal": "USR1", "expect_command": "python3"})).await.unwrap_err();
+        assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("has no handler for SIGUSR1")), "{fault:?}");
+        assert_eq!(host.exit_of(pid), None);
+        let naive = std::process::Command::new("kill").args(["-USR1", &pid.to_string()]).status().unwrap();
+        assert!(naive.success(), "the naive command says that all went well");
+        assert_eq!(eventually("it ends", || host.exit_of(pid)).await, ExitReason::Signal(10));
+    }
+
     #[tokio::test]
     async fn a_group_is_signalled_as_one() {
         let host = TestHost::new();

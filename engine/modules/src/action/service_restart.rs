@@ -5,12 +5,13 @@ use runbook_core::value::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::action::service_start::{self, forecast, start, touched};
+use crate::action::service_start::{self, forecast, no_more_words, start, start_managed, touched};
 use crate::action::service_stop::stop;
 use crate::support::args::{Text, yes};
 use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::Files;
+use crate::support::service_managers::{self, Deed, is_managed};
 
 pub(crate) struct ServiceRestart;
 
@@ -18,6 +19,9 @@ pub(crate) struct ServiceRestart;
 ///
 /// It is `service.stop` and then `service.start`, with no other run in between. If the service does not stop, it is not started. A
 /// service that did not run is started. Services that need it are left as they are.
+///
+/// With `manager: systemd` the entry's `unit` is restarted. With `manager: compose` the service's container is replaced by a new one, so
+/// that it has the environment and the image as they are now, which `docker compose restart` would not bring in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {
@@ -95,11 +99,23 @@ impl Action for ServiceRestart {
     }
 
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
-        forecast(ServiceEntry::ours(args.entry.as_ref(), &args.name)?, &args.args, cx, true).await
+        let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            no_more_words(entry, &args.args)?;
+            return service_managers::forecast(Deed::Restart, entry, cx).await;
+        }
+        forecast(entry, &args.args, cx, true).await
     }
 
     async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<Out>, Fault> {
         let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            let (done, before) = start_managed(Deed::Restart, entry, &args.args, args.grace, cx).await?;
+            let stopped = before.state == "running";
+            let mut start = done.out;
+            start.already_running = false;
+            return Ok(Done::changed(Out { start, stopped, was: before.state, killed: false }));
+        }
         let files = Files::of(entry, cx);
         let _lock = files.lock(cx, &args.name).await?;
         // What would keep it from starting is found before it is stopped.

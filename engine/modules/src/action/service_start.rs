@@ -16,6 +16,7 @@ use crate::support::process;
 use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::{Files, LogMark, Record};
+use crate::support::service_managers::{self, Deed, Seen, is_managed};
 use crate::support::stop;
 use crate::support::words::{program_for, shown, texts};
 
@@ -30,6 +31,9 @@ pub(crate) struct ServiceStart;
 /// A service that already runs is ok and unchanged. A pid file whose process is gone, or whose number now belongs to another process,
 /// is removed, and the other process left alone. If one of its ports is taken by a stranger, nothing is started, and the stranger is
 /// named. If the main process of an earlier start is gone but others of it are left, nothing is started either: stop the service first.
+///
+/// With `manager: systemd` the entry's `unit` is started, with `manager: compose` the service of the Compose project, with what it depends
+/// on; both are watched until they run, and `args` cannot be given.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {
@@ -53,8 +57,8 @@ pub(crate) struct Args {
 pub(crate) struct Out {
     /// The service.
     name: String,
-    /// Its process id.
-    pub(crate) pid: u32,
+    /// Its process id; null if its manager does not say.
+    pub(crate) pid: Option<u32>,
     /// Whether it was running before.
     pub(crate) already_running: bool,
     /// Its main port; null if it has none.
@@ -64,12 +68,12 @@ pub(crate) struct Out {
     /// When it was started.
     #[serde(rename = "since")]
     started_at: Time,
-    /// The file its standard output goes to.
-    stdout: String,
+    /// The file its standard output goes to; null if systemd or Compose keeps it.
+    stdout: Option<String>,
     /// Where in that file this start begins, in bytes; null if it was not started from here.
     stdout_offset: Option<u64>,
-    /// The file its standard error goes to.
-    stderr: String,
+    /// The file its standard error goes to; null if systemd or Compose keeps it.
+    stderr: Option<String>,
     /// Where in that file this start begins, in bytes; null if it was not started from here.
     stderr_offset: Option<u64>,
     /// Whether a pid file that spoke of a process that is gone, or of somebody else's, was removed.
@@ -227,6 +231,49 @@ pub(crate) async fn start(entry: &ServiceEntry, extra: &[Text], change: &Change<
     Ok(Done::changed(out(entry, files, pid, started_at, marks, false, removed_stale)))
 }
 
+/// Starts what systemd or Compose manages, or restarts it. Also says how it stood.
+///
+/// # Errors
+/// If it does not run then.
+pub(crate) async fn start_managed(
+    deed: Deed,
+    entry: &ServiceEntry,
+    extra: &[Text],
+    grace: Option<runbook_core::value::Duration>,
+    change: &Change<'_>,
+) -> Result<(Done<Out>, Seen), Fault> {
+    no_more_words(entry, extra)?;
+    let (now, before, changed) = service_managers::perform(deed, entry, grace, change).await?;
+    let out = Out {
+        name: entry.id.clone(),
+        pid: now.pid,
+        already_running: !changed,
+        port: entry.ports.first().copied(),
+        state: now.state,
+        started_at: now.since.unwrap_or(Time(change.now())),
+        stdout: None,
+        stdout_offset: None,
+        stderr: None,
+        stderr_offset: None,
+        removed_stale: false,
+        ready: None,
+        ready_after: None,
+    };
+    Ok((Done { changed, out }, before))
+}
+
+/// Refuses words for a command line that its manager keeps.
+pub(crate) fn no_more_words(entry: &ServiceEntry, extra: &[Text]) -> Result<(), Fault> {
+    if extra.is_empty() {
+        return Ok(());
+    }
+    let manager = entry.manager.word();
+    Err(Fault::invalid(
+        "args",
+        format!("the command line of `{}` is kept by {manager}; nothing can be added to it here", entry.id),
+    ))
+}
+
 fn out(
     entry: &ServiceEntry,
     files: &Files,
@@ -238,14 +285,14 @@ fn out(
 ) -> Out {
     Out {
         name: entry.id.clone(),
-        pid,
+        pid: Some(pid),
         already_running: already,
         port: entry.ports.first().copied(),
         state: "running".to_owned(),
         started_at,
-        stdout: files.stdout.display().to_string(),
+        stdout: Some(files.stdout.display().to_string()),
         stdout_offset: marks[0],
-        stderr: files.stderr.display().to_string(),
+        stderr: Some(files.stderr.display().to_string()),
         stderr_offset: marks[1],
         removed_stale: removed,
         // The interpreter asks and fills them in.
@@ -316,11 +363,19 @@ impl Action for ServiceStart {
     }
 
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
-        forecast(ServiceEntry::ours(args.entry.as_ref(), &args.name)?, &args.args, cx, false).await
+        let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            no_more_words(entry, &args.args)?;
+            return service_managers::forecast(Deed::Start, entry, cx).await;
+        }
+        forecast(entry, &args.args, cx, false).await
     }
 
     async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<Out>, Fault> {
         let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            return Ok(start_managed(Deed::Start, entry, &args.args, None, cx).await?.0);
+        }
         let files = Files::of(entry, cx);
         let _lock = files.lock(cx, &args.name).await?;
         start(entry, &args.args, cx, &files).await

@@ -10,6 +10,7 @@ use crate::support::identity::{Found, Standing, inspect};
 use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::ServiceEntry;
 use crate::support::service_files::Files;
+use crate::support::service_managers::{self, Deed, is_managed};
 use crate::support::stop::{self, NotEnded};
 
 pub(crate) struct ServiceStop;
@@ -24,6 +25,9 @@ pub(crate) struct ServiceStop;
 ///
 /// A service that does not run is ok and unchanged; a stale pid file is removed. A process that only has the number that the pid file
 /// holds is never signalled.
+///
+/// With `manager: systemd` the entry's `unit` is stopped, with `manager: compose` the service's containers, which are kept; both managers
+/// kill by themselves what does not stop in time.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {
@@ -46,7 +50,7 @@ pub(crate) struct Args {
 pub(crate) struct Out {
     /// The service.
     name: String,
-    /// How it stood before: `running`, `stopped`, `stale`, `foreign` or `leaderless`.
+    /// How it stood before, in the words of the `service` probe's `state`.
     pub(crate) was: String,
     /// The process id that it had; null if none was known.
     pid: Option<u32>,
@@ -157,6 +161,9 @@ impl Action for ServiceStop {
 
     async fn plan(args: &Args, cx: &Cx<'_>) -> Result<Forecast, Fault> {
         let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            return service_managers::forecast(Deed::Stop, entry, cx).await;
+        }
         let standing = inspect(entry, &Files::of(entry, cx), cx.root).standing;
         let (name, described) = (&entry.id, standing.described());
         Ok(match &standing {
@@ -175,6 +182,20 @@ impl Action for ServiceStop {
 
     async fn apply(args: &Args, cx: &Change<'_>) -> Result<Done<Out>, Fault> {
         let entry = ServiceEntry::ours(args.entry.as_ref(), &args.name)?;
+        if is_managed(entry) {
+            let began = std::time::Instant::now();
+            let (now, before, changed) = service_managers::perform(Deed::Stop, entry, args.grace, cx).await?;
+            let out = Out {
+                name: entry.id.clone(),
+                was: before.state,
+                pid: before.pid,
+                stopped: true,
+                signal: None,
+                killed: changed && now.exit_code == Some(137),
+                took: began.elapsed().into(),
+            };
+            return Ok(Done { changed, out });
+        }
         let files = Files::of(entry, cx);
         let _lock = files.lock(cx, &args.name).await?;
         stop(entry, args.force, args.grace, cx, &files).await

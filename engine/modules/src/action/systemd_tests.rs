@@ -117,3 +117,31 @@ async fn t14_a_machine_without_systemd_tells_nothing() {
     let fault = look(&host, json!({"unit": "a b"})).await.unwrap_err();
     assert!(matches!(fault, Fault::Invalid { .. }), "{fault:?}");
 }
+
+/// T15: the same service is a unit here and a background process there; the system's entry says once which.
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_a_service_of_the_system_that_systemd_manages() {
+    use super::service_restart::ServiceRestart;
+    use super::service_start::ServiceStart;
+    use super::service_stop::ServiceStop;
+    let Some((server, host)) = booted() else { return };
+    server.unit("sofia-equity.service", WEB);
+    let of = |_: ()| json!({"name": "equity", "entry": {"id": "equity", "manager": "systemd", "unit": "sofia-equity"}});
+    // What looks for it among processes of its own, by a pid file, never finds it.
+    assert!(!host.file("pids/equity.pid").exists());
+    let probe = async || {
+        let out = crate::probe::service::Service::observe(&args(of(())), &host.cx()).await.unwrap();
+        serde_json::to_value(out).unwrap()
+    };
+    assert_eq!(probe().await["state"], "stopped");
+    let (out, changed) = apply::<ServiceStart>(&host, of(())).await.unwrap();
+    assert!(changed && out["state"] == "running" && out["pid"].is_number(), "{out}");
+    assert!(!apply::<ServiceStart>(&host, of(())).await.unwrap().1);
+    assert_eq!((&probe().await["state"], &probe().await["manager"]), (&json!("running"), &json!("systemd")));
+    let (new, _) = apply::<ServiceRestart>(&host, of(())).await.unwrap();
+    assert!(new["pid"] != out["pid"] && new["stopped"] == true, "{new}");
+    assert!(would::<ServiceStop>(&host, of(())).await.unwrap().would_change);
+    assert!(apply::<ServiceStop>(&host, of(())).await.unwrap().1);
+    assert!(!would::<ServiceStop>(&host, of(())).await.unwrap().would_change);
+    assert_eq!(probe().await["state"], "stopped");
+}

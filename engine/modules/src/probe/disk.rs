@@ -63,6 +63,8 @@ pub(crate) struct Out {
     full: bool,
     /// Whether it is mounted read-only.
     read_only: bool,
+    /// The options it is mounted with, such as `noexec`; empty if they cannot be seen.
+    options: Vec<String>,
 }
 
 impl Probe for Disk {
@@ -116,6 +118,7 @@ fn look(path: &Path) -> Result<Out, Fault> {
         path: path.display().to_string(),
         mount: mount.as_ref().map(|m| m.at.clone()),
         filesystem: mount.as_ref().map(|m| m.kind.clone()),
+        options: mount.as_ref().map(|m| m.options.clone()).unwrap_or_default(),
         device: mount.map(|m| m.device),
         total: Size(stat.f_blocks.saturating_mul(unit)),
         used: Size(used.saturating_mul(unit)),
@@ -138,6 +141,7 @@ struct Mount {
     at: String,
     kind: String,
     device: String,
+    options: Vec<String>,
 }
 
 /// The mount that a path lies on: the longest that it starts with, and of several the one mounted last.
@@ -148,9 +152,10 @@ fn mount_of(table: &str, place: &Path) -> Option<Mount> {
             // 36 35 98:0 /root /at options [optional ...] - kind device options
             let (left, right) = line.split_once(" - ")?;
             let at = unescape(left.split(' ').nth(4)?);
+            let options = left.split(' ').nth(5)?.split(',').map(str::to_owned).collect();
             let mut right = right.split(' ');
             let (kind, device) = (right.next()?.to_owned(), unescape(right.next()?));
-            place.starts_with(&at).then_some(Mount { at, kind, device })
+            place.starts_with(&at).then_some(Mount { at, kind, device, options })
         })
         .max_by_key(|m| m.at.len())
 }
@@ -169,6 +174,7 @@ mod tests {
         assert!(out.total.0 > 0 && out.used.0 <= out.total.0 && out.free.0 <= out.total.0, "{out:?}");
         assert!((0.0..=100.0).contains(&out.used_percent));
         assert!(out.mount.is_some() && out.filesystem.is_some());
+        assert_eq!(out.read_only, out.options.iter().any(|o| o == "ro"));
     }
 
     #[tokio::test]

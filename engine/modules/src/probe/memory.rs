@@ -13,8 +13,8 @@ pub(crate) struct Memory;
 ///
 /// It only measures, so without `expect` the step is always ok; what is too little is for `expect` or `grade` to say.
 ///
-/// `available` is what programs can still get without swapping, which is more than what is unused: caches count. The numbers are
-/// the machine's, also inside a container with a limit of its own.
+/// `available` is what programs can still get without swapping, which is more than what is unused: caches count. These numbers are
+/// the machine's; what a container may use of it, if the engine runs in one with a limit, is in `limit`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {}
@@ -36,6 +36,34 @@ pub(crate) struct Out {
     swap_used: Size,
     /// The share of swap space in use in percent, to one decimal; null if there is none.
     swap_used_percent: Option<f64>,
+    /// The most that the group of processes the engine belongs to may use, such as its container; null if only the machine limits it.
+    limit: Option<Size>,
+    /// What that group uses of it, caches included; null without a limit.
+    limit_used: Option<Size>,
+    /// The same in percent, to one decimal; null without a limit.
+    limit_used_percent: Option<f64>,
+}
+
+/// The limit of the engine's own group of processes, and what the group uses.
+fn group_limit(total: Size) -> Option<(Size, Size)> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    groups.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (kind, path) = (parts.next()?, parts.next()?);
+        let (root, most, now) = match kind {
+            "" => ("/sys/fs/cgroup", "memory.max", "memory.current"),
+            _ if kind.split(',').any(|k| k == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+            }
+            _ => return None,
+        };
+        // Inside a container the path may be one of the machine outside, and then the group is the root.
+        let number =
+            |folder: &str, name: &str| std::fs::read_to_string(format!("{folder}/{name}")).ok()?.trim().parse::<u64>().ok();
+        let places = [format!("{root}{}", path.trim_end_matches('/')), root.to_owned()];
+        let limits = places.iter().filter_map(|p| Some((number(p, most)?, number(p, now)?)));
+        limits.filter(|(most, _)| *most < total.0).map(|(most, now)| (Size(most), Size(now))).min()
+    })
 }
 
 impl Probe for Memory {
@@ -69,7 +97,12 @@ impl Probe for Memory {
     async fn observe(_: &Args, _: &Cx<'_>) -> Result<Out, Fault> {
         let text = std::fs::read_to_string("/proc/meminfo")
             .map_err(|e| Fault::cannot_tell(format!("cannot read /proc/meminfo: {e}")))?;
-        parse(&text).ok_or_else(|| Fault::cannot_tell("cannot understand /proc/meminfo"))
+        let mut out = parse(&text).ok_or_else(|| Fault::cannot_tell("cannot understand /proc/meminfo"))?;
+        if let Some((limit, used)) = group_limit(out.total) {
+            (out.limit, out.limit_used) = (Some(limit), Some(used));
+            out.limit_used_percent = Some(percent(used.0, limit.0));
+        }
+        Ok(out)
     }
 }
 
@@ -91,6 +124,9 @@ fn parse(text: &str) -> Option<Out> {
         swap_total: Size(swap_total),
         swap_used: Size(swap_used),
         swap_used_percent: (swap_total > 0).then(|| percent(swap_used, swap_total)),
+        limit: None,
+        limit_used: None,
+        limit_used_percent: None,
     })
 }
 
@@ -105,6 +141,8 @@ mod tests {
     async fn this_machine_has_memory() {
         let out = Memory::observe(&args(json!({})), &TestHost::new().cx()).await.unwrap();
         assert!(out.total.0 > out.available.0 && out.available.0 > 0, "{out:?}");
+        assert_eq!((out.limit.is_some(), out.limit_used.is_some()), (out.limit_used_percent.is_some(), out.limit.is_some()));
+        assert!(out.limit.is_none_or(|l| l < out.total), "{out:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::support::process;
 use crate::support::service_by_hand::HandService;
 use crate::support::service_entry::{Manager, ServiceEntry};
 use crate::support::service_files::{Files, Record};
+use crate::support::service_managers::{self, is_managed};
 use crate::support::signals::name_of;
 
 /// The most lines of its log that are told about a service that ended.
@@ -27,6 +28,9 @@ pub(crate) struct Service;
 /// `state` is `running`, `stopped`, `stale` (its pid file speaks of a process that is gone), `foreign` (that number now belongs to
 /// another process), `leaderless` (its main process is gone, but others of it are left) or `unknown`. Who it is, is told by process
 /// id, start time and boot; a pid file that another tool wrote counts if the process is what the system's entry would start.
+///
+/// What systemd or Docker Compose manages is looked at by asking them: it may also be `starting`, `stopping`, `paused`, or `failed`,
+/// which a container is that the daemon starts again and again.
 ///
 /// The step is ok if it runs and its `ready` checks do not fail. Of an `external` service only its port can be seen.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,7 +56,7 @@ pub(crate) struct Args {
 pub(crate) struct Out {
     /// The service.
     name: String,
-    /// `running`, `stopped`, `stale`, `foreign`, `leaderless` or `unknown`.
+    /// `running`, `stopped`, `stale`, `foreign`, `leaderless` or `unknown`; of systemd or Compose also `starting`, `stopping`, `paused`, `failed`.
     state: String,
     /// The same in words, with the reason.
     detail: String,
@@ -71,7 +75,7 @@ pub(crate) struct Out {
     /// When it was started, as far as known.
     #[serde(rename = "since")]
     started_at: Option<Time>,
-    /// The exit code it ended with, if this run started it; else null.
+    /// The exit code it ended with, if this run started it or its manager knows it; else null.
     exit_code: Option<i32>,
     /// The signal that ended it, such as `KILL`, if this run started it; else null.
     signal: Option<String>,
@@ -81,7 +85,7 @@ pub(crate) struct Out {
     ready_detail: Option<String>,
     /// The last 20 lines that it wrote since its last start, if it does not run; those of standard error, or if there are none, of output.
     log_tail: Vec<String>,
-    /// Who starts and stops it: `process` or `external`.
+    /// Who starts and stops it: `process`, `systemd`, `compose` or `external`.
     manager: String,
 }
 
@@ -193,6 +197,14 @@ impl Probe for Service {
                 None => ("unknown", "it has neither a port nor a health_url to look at"),
             };
             (out.state, out.detail) = (state.to_owned(), detail.to_owned());
+            return Ok(out);
+        }
+        if is_managed(entry) {
+            let seen = service_managers::look(entry, cx).await?;
+            out.listening = port.and_then(|p| ports::listeners(p, Where::Loopback).ok()).map(|l| !l.is_empty());
+            (out.state, out.detail, out.pid) = (seen.state, seen.detail, seen.pid);
+            (out.started_at, out.uptime, out.exit_code) = (seen.since, seen.uptime, seen.exit_code);
+            out.log_tail = seen.log_tail;
             return Ok(out);
         }
         let Found { standing, record } = inspect(entry, &Files::of(entry, cx), cx.root);

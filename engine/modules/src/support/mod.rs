@@ -34,6 +34,7 @@ pub(crate) mod paths;
 pub(crate) mod ports;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+pub(crate) mod proc_stat;
 pub(crate) mod process;
 pub(crate) mod processes;
 pub(crate) mod prometheus;
@@ -48,6 +49,7 @@ pub(crate) mod scan;
 pub(crate) mod service_by_hand;
 pub(crate) mod service_entry;
 pub(crate) mod service_files;
+pub(crate) mod service_managers;
 pub(crate) mod signals;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;

@@ -28,6 +28,8 @@ pub(crate) struct ProcessInfo {
     pub(crate) rss: Size,
     /// The processor time it has used, in seconds.
     pub(crate) cpu_seconds: f64,
+    /// That in percent of one processor over all its time, to one decimal; null for one that was started this moment.
+    cpu_percent: Option<f64>,
     /// When it was started.
     started_at: Time,
     /// How long it has been running.
@@ -50,6 +52,7 @@ impl ProcessInfo {
             state: look.state_word().to_owned(),
             rss: Size(look.rss),
             cpu_seconds: look.cpu().as_secs_f64(),
+            cpu_percent: share(look.cpu().as_secs_f64(), look.uptime().as_secs_f64()),
             started_at: Time(cx.now().checked_sub(look.uptime()).unwrap_or(cx.now())),
             uptime: look.uptime().into(),
             threads: look.threads,
@@ -57,4 +60,10 @@ impl ProcessInfo {
             name: look.name.clone(),
         }
     }
+}
+
+/// A time in percent of another.
+fn share(part: f64, whole: f64) -> Option<f64> {
+    // The kernel counts in hundredths of a second.
+    (whole >= 0.1).then(|| (part / whole * 1000.0).round() / 10.0)
 }

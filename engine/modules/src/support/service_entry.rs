@@ -41,6 +41,27 @@ pub(crate) struct ServiceEntry {
     pub(crate) stop_signal: SignalName,
     /// How long it may take to stop.
     pub(crate) grace: std::time::Duration,
+    unit: Option<String>,
+    /// Its place in Docker Compose.
+    pub(crate) compose: ComposePlace,
+}
+
+/// A service's place in Docker Compose.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ComposePlace {
+    service: Option<String>,
+    /// The folder of the Compose file.
+    pub(crate) project: Option<String>,
+    /// The name of the Compose project.
+    pub(crate) name: Option<String>,
+}
+
+/// `compose`: a service's name, or where it is.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected `compose` to be the name of a service, or `{service, project}`")]
+enum RawCompose {
+    Name(Text),
+    Place { service: Option<Text>, project: Option<Text>, project_name: Option<Text> },
 }
 
 /// Who starts and stops a service.
@@ -84,6 +105,9 @@ struct Raw {
     ports: Option<Vec<Port>>,
     health_url: Option<String>,
     stop: Option<Stop>,
+    unit: Option<String>,
+    compose: Option<RawCompose>,
+    project: Option<Text>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +176,15 @@ impl ServiceEntry {
             return Err(format!("`{name}` in `env` is not the name of a variable"));
         }
         let stop = raw.stop.unwrap_or(Stop { signal: None, grace: None });
+        let compose = match raw.compose {
+            None => ComposePlace::default(),
+            Some(RawCompose::Name(name)) => ComposePlace { service: Some(name.0), ..ComposePlace::default() },
+            Some(RawCompose::Place { service, project, project_name }) => {
+                let [service, project, name] = [service, project, project_name].map(|t| t.map(|t| t.0));
+                ComposePlace { service, project, name }
+            }
+        };
+        let project = compose.project.clone().or(raw.project.map(|p| p.0));
         Ok(ServiceEntry {
             id: raw.id,
             manager: raw.manager.unwrap_or_default(),
@@ -166,25 +199,27 @@ impl ServiceEntry {
             health_url: raw.health_url,
             stop_signal: stop.signal.unwrap_or(SignalName(Signal::TERM)),
             grace: stop.grace.map_or(std::time::Duration::from_secs(10), Duration::to_std),
+            unit: raw.unit,
+            compose: ComposePlace { project, ..compose },
         })
     }
 
     /// The entry that the interpreter handed over.
     ///
     /// # Errors
-    /// If there is none, or it is managed by something that is not supported yet.
+    /// If there is none.
     pub(crate) fn of<'a>(entry: Option<&'a ServiceEntry>, name: &str) -> Result<&'a ServiceEntry, Fault> {
-        let entry = entry.ok_or_else(|| Fault::invalid("name", format!("no service of the name `{name}` in the system")))?;
-        match entry.manager {
-            Manager::Systemd | Manager::Compose => {
-                let word = entry.manager.word();
-                Err(Fault::invalid(
-                    "name",
-                    format!("`{name}` is managed by {word}, which is not supported yet; use `command` with {word}'s own program"),
-                ))
-            }
-            Manager::Process | Manager::External => Ok(entry),
-        }
+        entry.ok_or_else(|| Fault::invalid("name", format!("no service of the name `{name}` in the system")))
+    }
+
+    /// Its unit, where systemd starts it.
+    pub(crate) fn unit(&self) -> &str {
+        self.unit.as_deref().unwrap_or(&self.id)
+    }
+
+    /// What it is called in its Compose file, where Docker Compose starts it.
+    pub(crate) fn compose_service(&self) -> &str {
+        self.compose.service.as_deref().unwrap_or(&self.id)
     }
 
     /// As [`ServiceEntry::of`], for what starts and stops.
@@ -250,7 +285,11 @@ mod tests {
         assert!(ServiceEntry::ours(Some(&of("process")), "x").is_ok());
         assert!(ServiceEntry::ours(Some(&of("external")), "x").unwrap_err().message().contains("never started or stopped"));
         assert!(ServiceEntry::of(Some(&of("external")), "x").is_ok());
-        assert!(ServiceEntry::of(Some(&of("systemd")), "x").unwrap_err().message().contains("not supported yet"));
+        assert_eq!(ServiceEntry::ours(Some(&of("systemd")), "x").unwrap().unit(), "x");
+        let compose = entry(json!({"id": "x", "manager": "compose", "compose": {"service": "y"}, "project": "/srv"})).unwrap();
+        assert_eq!((compose.compose_service(), compose.compose.project.as_deref()), ("y", Some("/srv")));
+        let compose = entry(json!({"id": "x", "manager": "compose", "compose": "z"})).unwrap();
+        assert_eq!((compose.compose_service(), compose.unit()), ("z", "x"));
         assert!(ServiceEntry::of(None, "x").unwrap_err().message().contains("no service of the name `x`"));
     }
 }

@@ -79,14 +79,7 @@ impl<'a> Tool<'a> {
         let mut env = vec![("LC_ALL".to_owned(), "C".to_owned())];
         env.extend(self.env.iter().cloned());
         let timeout = Some(cx.timeout.map_or(self.limit, |t| t.min(self.limit)));
-        Ok(Exec {
-            argv,
-            cwd: Some(cwd.to_owned()),
-            env,
-            timeout,
-            max_output: Some(MAX_OUTPUT),
-            ..Exec::default()
-        })
+        Ok(Exec { argv, cwd: Some(cwd.to_owned()), env, timeout, max_output: Some(MAX_OUTPUT), ..Exec::default() })
     }
 
     /// Runs it to look.
