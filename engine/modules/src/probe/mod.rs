@@ -8,13 +8,11 @@ pub(crate) mod cpu;
 pub(crate) mod disk;
 #[cfg(feature = "dns")]
 pub(crate) mod dns;
-pub(crate) mod env;
-pub(crate) mod file;
-pub(crate) mod files;
 pub(crate) mod docker;
 pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod file_lock;
+pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod gpu;
 pub(crate) mod host;
