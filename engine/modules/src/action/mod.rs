@@ -4,7 +4,6 @@ pub(crate) mod archive_create;
 pub(crate) mod archive_extract;
 pub(crate) mod bundle_collect;
 pub(crate) mod command;
-pub(crate) mod config_set;
 pub(crate) mod compose_build;
 pub(crate) mod compose_down;
 pub(crate) mod compose_exec;
@@ -14,6 +13,7 @@ pub(crate) mod compose_stop;
 #[cfg(test)]
 mod compose_tests;
 pub(crate) mod compose_up;
+pub(crate) mod config_set;
 pub(crate) mod dir_create;
 pub(crate) mod file_copy;
 pub(crate) mod file_delete;
@@ -39,6 +39,7 @@ pub(crate) mod object_store_get;
 pub(crate) mod object_store_put;
 #[cfg(feature = "object-store")]
 pub(crate) mod object_store_sync;
+pub(crate) mod port_release;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres_dump;
 #[cfg(feature = "postgres")]
@@ -51,7 +52,6 @@ pub(crate) mod postgres_restore;
 pub(crate) mod postgres_terminate;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres_vacuum;
-pub(crate) mod port_release;
 pub(crate) mod process_signal;
 pub(crate) mod questdb_exec;
 pub(crate) mod redact;
@@ -86,3 +86,4 @@ pub(crate) mod systemd_start;
 pub(crate) mod systemd_stop;
 #[cfg(test)]
 mod systemd_tests;
+pub(crate) mod template_render;
