@@ -116,6 +116,7 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::object_store_sync::ObjectStoreSync>(),
         Entry::probe::<probe::pid_file::PidFile>(),
         Entry::probe::<probe::port::Port>(),
+        Entry::action::<action::port_release::PortRelease>(),
         #[cfg(feature = "postgres")]
         Entry::probe::<probe::postgres::Postgres>(),
         #[cfg(feature = "postgres")]
@@ -130,13 +131,11 @@ fn entries() -> Vec<Entry> {
         Entry::action::<action::postgres_terminate::PostgresTerminate>(),
         #[cfg(feature = "postgres")]
         Entry::action::<action::postgres_vacuum::PostgresVacuum>(),
-        Entry::action::<action::port_release::PortRelease>(),
         Entry::probe::<probe::process::Process>(),
         Entry::action::<action::process_signal::ProcessSignal>(),
+        Entry::probe::<probe::python::Python>(),
         Entry::probe::<probe::questdb::Questdb>(),
         Entry::action::<action::questdb_exec::QuestdbExec>(),
-        Entry::action::<action::redact::Redact>(),
-        Entry::probe::<probe::python::Python>(),
         Entry::action::<action::redact::Redact>(),
         Entry::probe::<probe::redis::Redis>(),
         Entry::action::<action::redis_command::RedisCommand>(),

@@ -75,8 +75,6 @@ pub(crate) mod sqlite_exec;
 pub(crate) mod sqlite_restore;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite_vacuum;
-pub(crate) mod template_render;
-pub(crate) mod url_open;
 pub(crate) mod systemd_daemon_reload;
 pub(crate) mod systemd_disable;
 pub(crate) mod systemd_enable;
@@ -87,3 +85,4 @@ pub(crate) mod systemd_stop;
 #[cfg(test)]
 mod systemd_tests;
 pub(crate) mod template_render;
+pub(crate) mod url_open;

@@ -29,8 +29,8 @@ pub(crate) mod port;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod process;
-pub(crate) mod questdb;
 pub(crate) mod python;
+pub(crate) mod questdb;
 pub(crate) mod redis;
 pub(crate) mod service;
 pub(crate) mod sockets;
