@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::guard::{Guarded, free_port, fresh_folder, until};
+use crate::certs::Authority;
+use crate::guard::{Guarded, free_port, fresh_folder, have, until};
 
 /// A Python that has a package: `RUNBOOK_TEST_PYTHON`, or `target/python` below the repository's root, or plain `python3`.
 fn python_with(package: &str) -> Option<PathBuf> {
@@ -119,16 +120,18 @@ impl S3 {
     }
 }
 
-/// A receiver of mail, which keeps what it gets. Who is written to at `nobody@` is refused.
+/// A receiver of mail, which keeps what it gets and knows STARTTLS. Who is written to at `nobody@` is refused.
 #[derive(Debug)]
 pub struct Mail {
     /// Its port on 127.0.0.1.
     pub port: u16,
+    /// The authority that signed its certificate, which is for `localhost` and 127.0.0.1.
+    pub ca: PathBuf,
     server: Guarded,
 }
 
 const MAIL: &str = r#"
-import asyncio, os, sys
+import asyncio, os, ssl, sys
 from aiosmtpd.smtp import SMTP, AuthResult
 
 class Keep:
@@ -152,7 +155,9 @@ def authenticate(server, session, envelope, mechanism, data):
 
 async def main():
     loop = asyncio.get_running_loop()
-    make = lambda: SMTP(Keep(), authenticator=authenticate, auth_require_tls=False)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(sys.argv[3], sys.argv[4])
+    make = lambda: SMTP(Keep(), authenticator=authenticate, auth_require_tls=False, tls_context=tls)
     server = await loop.create_server(make, "127.0.0.1", int(sys.argv[1]))
     await server.serve_forever()
 
@@ -163,11 +168,18 @@ impl Mail {
     /// The password of the user `user`.
     pub const PASSWORD: &'static str = "s3cret-of-mail";
 
-    /// Starts one; `None` if no Python has the package `aiosmtpd`.
+    /// Starts one; `None` if openssl is missing, or no Python has the package `aiosmtpd`.
     pub fn start() -> Option<Mail> {
-        let (port, server) =
-            serve("mail", "aiosmtpd", |port, folder| vec![script(folder, MAIL), port.to_string(), folder.display().to_string()])?;
-        Some(Mail { port, server })
+        if !have("openssl") {
+            return None;
+        }
+        let (port, server) = serve("mail", "aiosmtpd", |port, folder| {
+            let certificate = Authority::make(folder).unwrap().sign("mail", "DNS:localhost,IP:127.0.0.1", -1, 30);
+            let [chain, key] = [certificate.chain, certificate.key].map(|p| p.display().to_string());
+            vec![script(folder, MAIL), port.to_string(), folder.display().to_string(), chain, key]
+        })?;
+        let ca = server.folder().join("ca.pem");
+        Some(Mail { port, ca, server })
     }
 
     /// The mails that were taken so far, in order: a first line with the envelope, then the mail.

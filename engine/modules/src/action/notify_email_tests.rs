@@ -59,6 +59,14 @@ async fn a_user_with_a_password() {
 }
 
 #[tokio::test]
+async fn a_connection_is_made_secret_first() {
+    let Some(server) = server() else { return };
+    let more = json!({ "server": format!("localhost:{}", server.port), "security": "starttls", "ca_file": server.ca, "user": "user", "password": Mail::PASSWORD });
+    assert!(tell(mail("well kept", more)).await.unwrap().out.delivered);
+    eventually("the mail", || server.taken().into_iter().find(|m| m.contains("Subject: well kept"))).await;
+}
+
+#[tokio::test]
 async fn what_a_server_refuses_is_said() {
     let Some(server) = server() else { return };
     let at = format!("127.0.0.1:{}", server.port);
@@ -69,9 +77,12 @@ async fn what_a_server_refuses_is_said() {
         "{fault:?}"
     );
     assert!(!server.taken().iter().any(|m| m.contains("to nobody")));
-    // It must be secret, and the server cannot.
-    let fault = tell(mail("secret", json!({ "server": at, "security": "starttls" }))).await.unwrap_err();
-    assert!(matches!(fault, Fault::Unmet { .. }), "{fault:?}");
+    // It must be secret, and the server's certificate is nobody's, or it does not speak TLS from the start.
+    for security in ["starttls", "tls"] {
+        let fault = tell(mail("secret", json!({ "server": at, "security": security }))).await.unwrap_err();
+        assert!(matches!(fault, Fault::Unmet { .. }), "{security}: {fault:?}");
+    }
+    assert!(!server.taken().iter().any(|m| m.contains("Subject: secret")));
     let fault = tell(mail("nobody listens", json!({ "server": format!("127.0.0.1:{}", free_port()) }))).await.unwrap_err();
     assert!(matches!(&fault, Fault::Unmet { message, .. } if message == "connection refused"), "{fault:?}");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

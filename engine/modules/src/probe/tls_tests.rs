@@ -107,6 +107,14 @@ async fn a_file_is_looked_at_without_a_server() {
     }
 }
 
+#[tokio::test]
+async fn a_mail_server_begins_tls_after_a_few_words() {
+    let Some(server) = runbook_servers::Mail::start() else { return };
+    let out =
+        ask(json!({ "address": format!("localhost:{}", server.port), "starttls": "smtp", "ca_file": server.ca })).await.unwrap();
+    assert_eq!((out.valid, out.days_left, out.subject.as_deref()), (true, Some(30), Some("CN=mail")));
+}
+
 /// A mail server that says no, or something that is none.
 fn says(lines: &'static [&'static str]) -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
