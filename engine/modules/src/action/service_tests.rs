@@ -163,7 +163,7 @@ async fn a_stale_pid_file_is_removed() {
 }
 
 #[tokio::test]
-async fn a_stranger_with_the_number_is_left_alone() {
+async fn t03_a_stranger_with_the_number_is_left_alone() {
     let host = TestHost::new();
     let entry = entry(PATIENT);
     // Its folder alone does not make it ours.
@@ -176,6 +176,12 @@ async fn a_stranger_with_the_number_is_left_alone() {
     assert!(!changed && out["was"] == "foreign" && out["signal"] == Json::Null);
     assert!(!host.file("pids/web.pid").exists());
     assert!(stranger.0.try_wait().unwrap().is_none());
+    // What the documents say to type fails without the file, and with the stale one ends the stranger.
+    let naive = || Command::new("sh").args(["-c", "kill $(cat pids/web.pid)"]).current_dir(host.root()).output().unwrap();
+    assert!(!naive().status.success());
+    host.write("pids/web.pid", pid.to_string());
+    assert!(naive().status.success());
+    assert!(!stranger.0.wait().unwrap().success());
 }
 
 #[tokio::test]
