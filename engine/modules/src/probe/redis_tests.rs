@@ -158,3 +158,25 @@ fn only_looks_are_taken() {
     }
     Redis::check(&args(json!({ "command": ["config", "get", "max*"] }))).unwrap();
 }
+
+#[tokio::test]
+async fn tls_is_spoken_and_certificates_are_judged() {
+    let host = TestHost::new();
+    let Some(authority) = runbook_servers::Authority::make(host.root()) else { return };
+    let own = authority.sign("redis", "IP:127.0.0.1", -1, 5);
+    let (port, chain, key, ca) = (free_port(), own.chain.display(), own.key.display(), authority.pem().display().to_string());
+    let words = [port.to_string(), chain.to_string(), key.to_string(), ca.clone()];
+    let options = ["--tls-port", "--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"];
+    let mut more: Vec<&str> = options.iter().zip(&words).flat_map(|(o, w)| [*o, w.as_str()]).collect();
+    more.extend(["--tls-auth-clients", "no"]);
+    let Some(_server) = Server::start(&more) else { return };
+    let url = format!("rediss://:{}@127.0.0.1:{port}", Server::PASSWORD);
+    for trusted in [json!({ "ca_file": ca }), json!({ "insecure": true })] {
+        let mut json = json!({ "url": url });
+        json.as_object_mut().unwrap().extend(trusted.as_object().unwrap().clone());
+        assert!(ask(&host, json).await.unwrap().ready, "{trusted}");
+    }
+    let fault = ask(&host, json!({ "url": url })).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("certificate")), "{fault:?}");
+    assert!(ask(&host, json!({ "port": port })).await.is_err());
+}

@@ -12,6 +12,7 @@ pub(crate) mod config_edit;
 pub(crate) mod config_text;
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
+pub(crate) mod db_url;
 pub(crate) mod diag;
 pub(crate) mod docker;
 pub(crate) mod docker_hand;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::db_tls::Trust;
+use super::db_url::parted;
 use super::net;
 
 /// Arguments of a module that speaks with a PostgreSQL server: its own, and where the server is.
@@ -247,7 +248,9 @@ pub(crate) fn ident(name: &str) -> String {
 /// A program of PostgreSQL as a person calls it for the same server: the password goes through its environment, where `ps` does not show it.
 pub(crate) fn by_hand(args: &HandArgs<'_>, program: &str, database: Option<&str>) -> String {
     let mut out = String::new();
-    if let Some(password) = args.text("password") {
+    let url = args.text("url").map(|u| parted(&u));
+    let url_password = url.as_ref().and_then(|u| u.password.clone());
+    if let Some(password) = args.text("password").or(url_password) {
         out.push_str(&format!("PGPASSWORD={} ", hand_word(&password)));
     }
     if let Some(mode) = args.text("sslmode") {
@@ -259,8 +262,11 @@ pub(crate) fn by_hand(args: &HandArgs<'_>, program: &str, database: Option<&str>
         out.push_str(&format!("PGSSLROOTCERT={} ", hand_word(&file)));
     }
     out.push_str(program);
-    if let Some(url) = args.text("url") {
-        out.push_str(&format!(" -d {}", hand_word(&url)));
+    if let Some(url) = url {
+        out.push_str(&format!(" -d {}", hand_word(&url.bare)));
+        if let Some(user) = args.text("user").or(url.user) {
+            out.push_str(&format!(" -U {}", hand_word(&user)));
+        }
         return out;
     }
     out.push_str(&format!(" -h {} -p {}", hand_word(&args.or("host", "127.0.0.1")), hand_word(&args.or("port", "5432"))));
@@ -299,6 +305,12 @@ mod tests {
             let fault = of(bad).err().unwrap_or_else(|| panic!("{bad}"));
             assert!(matches!(&fault, Fault::Invalid { .. }) && !fault.message().contains("hunter2"), "{bad}: {fault:?}");
         }
+    }
+
+    #[test]
+    fn by_hand_the_password_of_a_url_is_no_word() {
+        let args = runbook_core::value::Value::map([("url", runbook_core::value::Value::str("postgres://app:pw@h:1/shop"))]);
+        assert_eq!(by_hand(&HandArgs::new(&args), "psql", None), "PGPASSWORD=pw psql -d postgres://h:1/shop -U app");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use runbook_core::module::{Cx, Fault, HandArgs, Resource, Touches, hand_word};
 use runbook_core::value::Duration;
 
 use super::db_tls::Trust;
+use super::db_url::{decoded, parted};
 use super::net;
 use super::paths::tidy;
 
@@ -231,26 +232,12 @@ impl Server {
     }
 }
 
-/// Percent-encoded text.
-pub(crate) fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let hex = (*byte == b'%').then(|| std::str::from_utf8(after.get(..2)?).ok()).flatten();
-        let (next, skip) = match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(decoded) => (decoded, 2),
-            None => (*byte, 0),
-        };
-        out.push(next);
-        rest = &after[skip..];
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// `redis-cli` as a person calls it for the same server; the password goes through its environment, where `ps` does not show it.
 pub(crate) fn by_hand(args: &HandArgs<'_>) -> String {
     let mut out = String::new();
-    if let Some(password) = args.text("password") {
+    let url = args.text("url").map(|u| parted(&u));
+    let (bare, url_user, url_password) = url.map_or((None, None, None), |u| (Some(u.bare), u.user, u.password));
+    if let Some(password) = args.text("password").or(url_password) {
         out.push_str(&format!("REDISCLI_AUTH={} ", hand_word(&password)));
     }
     // Without `-e` it ends with 0 whatever the server answers.
@@ -260,11 +247,11 @@ pub(crate) fn by_hand(args: &HandArgs<'_>) -> String {
             out.push_str(&format!(" {option} {}", hand_word(&value)));
         }
     };
-    add("-u", args.text("url"));
+    add("-u", bare);
     add("-h", args.text("host"));
     add("-p", args.text("port"));
     add("-s", args.text("unix_socket"));
-    add("--user", args.text("user"));
+    add("--user", args.text("user").or(url_user));
     add("-n", args.text("database"));
     add("--cacert", args.text("ca_file"));
     if args.flag("tls", false) {
@@ -294,6 +281,12 @@ mod tests {
         assert_eq!((server.shown().as_str(), server.tls), ("[::1]:6379", Some(Trust::Platform)));
         let server = of("unix:///run/redis%20a.sock?db=2").unwrap();
         assert_eq!((server.place, server.database), (Place::Unix("/run/redis a.sock".into()), 2));
+    }
+
+    #[test]
+    fn by_hand_the_password_of_a_url_is_no_word() {
+        let args = runbook_core::value::Value::map([("url", runbook_core::value::Value::str("redis://app:pw@h:1/2"))]);
+        assert_eq!(by_hand(&HandArgs::new(&args)), "REDISCLI_AUTH=pw redis-cli -e -u redis://h:1/2 --user app");
     }
 
     #[test]
