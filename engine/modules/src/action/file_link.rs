@@ -112,7 +112,10 @@ impl Task {
     }
 }
 
-fn prepare(args: &Args, cx: &Cx<'_>) -> Result<(PathBuf, PathBuf, (bool, bool, bool)), Fault> {
+/// The link, its target, and `replace`, `dangling` and `parents`.
+type Prepared = (PathBuf, PathBuf, (bool, bool, bool));
+
+fn prepare(args: &Args, cx: &Cx<'_>) -> Result<Prepared, Fault> {
     let path = resolve(cx, "path", &args.path)?;
     // `~/` is for us to know, everything else for the link.
     let target = if args.target.starts_with("~/") { resolve(cx, "target", &args.target)? } else { PathBuf::from(&args.target) };
