@@ -11,7 +11,7 @@ const CLEAN: &str = r#"
 cat >/dev/null
 docker ps -aq --filter "name=^/?$1" | xargs -r docker rm -f -v
 docker network ls -q --filter "name=^$1" | xargs -r docker network rm
-docker images -q --filter "reference=$1*" | sort -u | xargs -r docker rmi -f
+docker images --format '{{.Repository}}:{{.Tag}}' --filter "reference=$1*" | xargs -r docker rmi
 rm -rf -- "$2"
 "#;
 

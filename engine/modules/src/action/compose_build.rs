@@ -90,9 +90,9 @@ async fn ids(images: &BTreeMap<String, Option<String>>, cx: &Cx<'_>) -> Result<B
 }
 
 impl Args {
-    fn words(&self) -> Vec<String> {
+    fn words(&self, project: &Project) -> Vec<String> {
         let mut words = vec!["build".to_owned()];
-        let flags = [("--no-cache", self.no_cache), ("--pull", self.pull)];
+        let flags = [("--force-rm", project.leaves_containers()), ("--no-cache", self.no_cache), ("--pull", self.pull)];
         words.extend(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| (*flag).to_owned()));
         words.extend(self.service.clone().unwrap_or_default().0);
         words
@@ -138,7 +138,7 @@ impl Action for ComposeBuild {
         let project = Project::find(&args.place(), cx).await?;
         let images = built(&project, &args.service.clone().unwrap_or_default().0, cx).await?;
         let names: Vec<&str> = images.keys().map(String::as_str).collect();
-        let words = args.words();
+        let words = args.words(&project);
         let argv = project.argv(&words.iter().map(String::as_str).collect::<Vec<_>>());
         let because = "whether the images become others, only building them tells";
         Ok(Forecast { argv, ..Forecast::would(format!("build {}", names.join(", ")), because) })
@@ -149,7 +149,7 @@ impl Action for ComposeBuild {
         let wanted = args.service.clone().unwrap_or_default().0;
         let images = built(&project, &wanted, cx).await?;
         let before = ids(&images, cx).await?;
-        let words = args.words();
+        let words = args.words(&project);
         let said = project.tell(&words.iter().map(String::as_str).collect::<Vec<_>>(), LONG, cx).await?;
         // An image without a name that was known before has one now, if the service has a container.
         let after = ids(&images, cx).await?;

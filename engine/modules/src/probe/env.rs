@@ -199,9 +199,8 @@ impl Probe for Env {
     }
 
     fn check(args: &Args) -> Result<(), Fault> {
-        match args.names.0.iter().find(|n| n.is_empty() || n.contains(['=', '\0'])) {
-            Some(bad) => return Err(Fault::invalid("names", format!("{bad:?} cannot be the name of a variable"))),
-            None => {}
+        if let Some(bad) = args.names.0.iter().find(|n| n.is_empty() || n.contains(['=', '\0'])) {
+            return Err(Fault::invalid("names", format!("{bad:?} cannot be the name of a variable")));
         }
         let sources = [args.pid.is_some(), args.pid_file.is_some(), args.container.is_some(), args.file.is_some()];
         if sources.iter().filter(|s| **s).count() > 1 {

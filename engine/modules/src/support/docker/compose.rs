@@ -181,6 +181,11 @@ impl Project {
         Ok(Project { plugin: is_plugin(cx).await?, folder, options })
     }
 
+    /// Whether building leaves a container behind when it fails, unless it is told not to.
+    pub(crate) fn leaves_containers(&self) -> bool {
+        !self.plugin
+    }
+
     /// The project's folder.
     pub(crate) fn folder(&self) -> String {
         self.folder.display().to_string()
