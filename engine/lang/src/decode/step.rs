@@ -155,15 +155,21 @@ impl Reader<'_> {
             if STEP.get(name).is_some() || BLOCK.get(name).is_some() {
                 continue;
             }
-            // Beside another body `env` is the habit of other tools, which give a program's environment there.
-            let environment = name == "env"
-                && value.as_map().is_some_and(|m| m.iter().all(|(k, _)| !matches!(k.value.as_str(), "names" | "file" | "show")))
+            // Beside another body `env` and `host` are habits of other tools, which give a program's environment and its machine there.
+            let habit = match name {
+                "env" => {
+                    value.as_map().is_some_and(|m| m.iter().all(|(k, _)| !matches!(k.value.as_str(), "names" | "file" | "show")))
+                }
+                "host" => value.as_map().is_none(),
+                _ => false,
+            };
+            let beside = habit
                 && fields.entries.iter().any(|(k, _)| {
-                    k.value != "env"
+                    k.value != name
                         && (self.is_body(&k.value)
                             || keys::find_alias(Where::Step, &k.value).is_some_and(|a| a.key.is_some_and(|k| self.is_body(k))))
                 });
-            if self.is_body(name) && !environment {
+            if self.is_body(name) && !beside {
                 out.found.push((key, value));
             } else {
                 out.unknown.push((key, value));

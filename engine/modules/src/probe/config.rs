@@ -98,7 +98,7 @@ const LARGEST: u64 = 64 << 20;
 impl Probe for Config {
     const NAME: &'static str = "config";
     const MAIN: Option<&'static str> = Some("path");
-    const VERDICT: &'static str = "valid and (query is none or count > 0) and missing | length == 0 and different | length == 0";
+    const VERDICT: &'static str = "valid and (query is none or count > 0) and missing | default([]) | length == 0 and different | default([]) | length == 0";
     const SAYS: &'static str = "valid {{ format }}";
     const EXAMPLES: &'static [Example] = &[
         Example { title: "The file can be read", yaml: "config: sonia-config.json\n", runs: false },
