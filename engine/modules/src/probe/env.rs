@@ -141,7 +141,7 @@ async fn of_container(name: &str, cx: &Cx<'_>) -> Result<BTreeMap<String, String
 impl Probe for Env {
     const NAME: &'static str = "env";
     const MAIN: Option<&'static str> = Some("names");
-    const VERDICT: &'static str = "missing | length == 0 and empty | length == 0 and unfit | length == 0";
+    const VERDICT: &'static str = "missing | length == 0 and empty | length == 0 and unfit | default([]) | length == 0";
     const SAYS: &'static str = "{{ present | join(', ') }} set";
     const EXAMPLES: &'static [Example] = &[
         Example { title: "A variable is set", yaml: "env: PATH\n", runs: true },

@@ -141,7 +141,7 @@ impl Args {
 impl Probe for Tcp {
     const NAME: &'static str = "tcp";
     const MAIN: Option<&'static str> = Some("address");
-    const VERDICT: &'static str = "open and answered";
+    const VERDICT: &'static str = "open and (answered is none or answered)";
     const SAYS: &'static str = "open, {{ elapsed }}";
     const COLUMNS: &'static [&'static str] = &["port"];
     const EXAMPLES: &'static [Example] = &[

@@ -128,14 +128,14 @@ aliases! {
         "slurp" | "cat" | "read_file" | "load" => "a file of settings is read with `config:`, a log with `log:`, its state with `file:`";
         "grep" | "search" | "tail" | "logs_contain" => "here it is `log: { path: FILE, pattern: REGEX }`";
         "ping" | "tcp_check" | "connect" | "nc" | "telnet" => "here it is `tcp: HOST:PORT`, or `port: N` for this machine";
-        "systemd" | "systemd_service" | "systemctl" | "win_service" | "sysvinit" =>
+        "systemd_service" | "systemctl" | "win_service" | "sysvinit" =>
             "a service of the system file is looked at with `service:`, and `service.start`, `service.stop` and `service.restart` act on it";
         "restart" | "start" | "restart_service" | "start_service" => "here it is `service.restart: NAME` or `service.start: NAME`";
         "kill" | "signal" | "pkill" | "killall" => "here it is `process.signal: { pid: N, signal: TERM }`";
         "ps" | "pgrep" => "here it is `process:`, the probe for processes";
         "df" => "here it is `disk:`, the probe for file systems";
-        "apt" | "yum" | "dnf" | "package" | "pip" | "npm" | "git" | "user" | "mount" | "unarchive" | "archive" | "docker_container" | "docker_compose"
-            | "docker" | "k8s" | "kubectl" | "helm" | "terraform" | "sql" | "postgresql_query" | "mysql_query" | "reboot" | "hostname" | "find" | "aws" =>
+        "apt" | "yum" | "dnf" | "package" | "pip" | "npm" | "user" | "mount" | "unarchive" | "docker_container" | "docker_compose"
+            | "k8s" | "kubectl" | "helm" | "terraform" | "sql" | "postgresql_query" | "mysql_query" | "reboot" | "hostname" | "find" | "aws" =>
             "there is no module for it: use `command: [PROGRAM, ...]`, with `effect: read` if it only looks";
     }
 }
