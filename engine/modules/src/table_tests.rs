@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use runbook_core::expr::{Expr, ExprKind, MapScope};
 use runbook_core::module::{Entry, Example, Fault, HandArgs, Kind, validate};
-use runbook_core::value::{Map, Value, from_json};
+use runbook_core::value::{Value, from_json};
 use serde_json::Value as Json;
 
 use crate::support::testing::{TestHost, free_port};
@@ -353,8 +353,8 @@ fn snapshot(folder: &Path) -> BTreeMap<String, String> {
     all
 }
 
-fn holds(expr: &str, result: &Json) -> Result<bool, String> {
-    let map: Map = result.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), from_json(v.clone()))).collect();
+fn holds(expr: &str, result: &Value) -> Result<bool, String> {
+    let map = result.as_map().cloned().unwrap_or_default();
     let scope = MapScope { map: Arc::new(map), now: jiff::Timestamp::now() };
     let value = Expr::parse_standalone(expr).map_err(|e| format!("{e:?}"))?.eval(&scope).map_err(|e| e.message)?;
     Ok(value.truth() == Some(true))
@@ -400,7 +400,7 @@ async fn run(e: &Entry, example: &Example) -> Result<(), String> {
     match result {
         Ok(reply) => {
             let declared: BTreeSet<&str> = e.result_fields().into_iter().collect();
-            let given: BTreeSet<&str> = reply.result.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+            let given: BTreeSet<&str> = reply.result.as_map().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
             if declared != given {
                 return Err(format!("the result has {given:?}, but {declared:?} are declared"));
             }

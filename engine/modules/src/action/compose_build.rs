@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::compose_up::LONG;
 use crate::support::args::OneOrMany;
 use crate::support::docker::ask;
 use crate::support::docker::compose::{Project, compose_args, touched};
@@ -139,7 +138,7 @@ impl Action for ComposeBuild {
         let images = built(&project, &args.service.clone().unwrap_or_default().0, cx).await?;
         let names: Vec<&str> = images.keys().map(String::as_str).collect();
         let words = args.words(&project);
-        let argv = project.argv(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let argv = project.argv(&words);
         let because = "whether the images become others, only building them tells";
         Ok(Forecast { argv, ..Forecast::would(format!("build {}", names.join(", ")), because) })
     }
@@ -150,7 +149,7 @@ impl Action for ComposeBuild {
         let images = built(&project, &wanted, cx).await?;
         let before = ids(&images, cx).await?;
         let words = args.words(&project);
-        let said = project.tell(&words.iter().map(String::as_str).collect::<Vec<_>>(), LONG, cx).await?;
+        let said = project.tell(&words, cx).await?;
         // An image without a name that was known before has one now, if the service has a container.
         let after = ids(&images, cx).await?;
         let new: Vec<String> = images.keys().filter(|s| after[*s].is_none() || before[*s] != after[*s]).cloned().collect();

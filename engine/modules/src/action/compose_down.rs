@@ -3,8 +3,7 @@
 use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Touches};
 use runbook_core::value::Duration;
 
-use super::compose_up::{LONG, seconds};
-use crate::support::docker::compose::{Look, Outcome, Project, compose_args, touched};
+use crate::support::docker::compose::{Outcome, Project, afterwards, compose_args, seconds, touched};
 use crate::support::docker_hand::hand_compose;
 
 pub(crate) struct ComposeDown;
@@ -80,7 +79,7 @@ impl Action for ComposeDown {
         let project = Project::find(&args.place(), cx).await?;
         let look = project.look(&[], cx).await?;
         let words = args.words();
-        let argv = project.argv(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let argv = project.argv(&words);
         if look.containers.is_empty() && !args.volumes && !args.remove_orphans {
             return Ok(Forecast::nothing("the project has no container"));
         }
@@ -96,8 +95,8 @@ impl Action for ComposeDown {
         let project = Project::find(&args.place(), cx).await?;
         let before = project.look(&[], cx).await?;
         let words = args.words();
-        project.tell(&words.iter().map(String::as_str).collect::<Vec<_>>(), LONG, cx).await?;
-        let after = Look { containers: project.containers(&before.services, cx).await?, services: before.services.clone() };
+        project.tell(&words, cx).await?;
+        let after = afterwards(&project, &before, None, &[], cx).await?;
         let out = Outcome::between(&project, &before, &after);
         if let Some(left) = after.containers.first() {
             return Err(Fault::unmet_with(format!("`{}` is still there: {}", left.name, left.described()), out));

@@ -105,7 +105,7 @@ impl Args {
         let project = Project::find(&self.place(), cx).await?;
         let container = self.container(&project, cx).await?;
         let words = self.words();
-        let argv = project.argv(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let argv = project.argv(&words);
         let folder = project.folder();
         let env = BTreeMap::new();
         let call =
@@ -184,7 +184,7 @@ impl Action for ComposeExec {
         let project = Project::find(&args.place(), cx).await?;
         let container = args.container(&project, cx).await?;
         let words = args.words();
-        let argv = project.argv(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let argv = project.argv(&words);
         let because = "what it does there, only its author knows";
         let summary = format!("run `{}` in `{container}`", crate::support::words::shown(&texts(&args.argv)));
         Ok(Forecast { argv, ..Forecast::would(summary, because) })

@@ -3,11 +3,8 @@
 use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Touches};
 use runbook_core::value::Duration;
 
-use super::compose_start::must_have_containers;
-use super::compose_stop::words;
-use super::compose_up::{LONG, seconds};
 use crate::support::args::{OneOrMany, yes};
-use crate::support::docker::compose::{Outcome, Project, compose_args, touched, wait_well};
+use crate::support::docker::compose::{Outcome, Project, afterwards, compose_args, touched, words};
 use crate::support::docker_hand::{hand_compose, services};
 
 pub(crate) struct ComposeRestart;
@@ -74,7 +71,7 @@ impl Action for ComposeRestart {
         let project = Project::find(&args.place(), cx).await?;
         let wanted = args.service.clone().unwrap_or_default().0;
         let look = project.look(&wanted, cx).await?;
-        must_have_containers(&look)?;
+        look.must_have_containers()?;
         let hashes = project.hashes(cx).await?;
         let outdated =
             |s: &&String| look.of(s).iter().any(|c| c.config_hash.is_some() && c.config_hash.as_ref() != hashes.get(*s));
@@ -87,8 +84,7 @@ impl Action for ComposeRestart {
         };
         let from_to =
             look.services.iter().map(|s| (format!("service:{s}"), look.state(s).detail, "restarted".to_owned())).collect();
-        let grace = args.grace.map(seconds);
-        let argv = project.argv(&words("restart", grace.as_deref(), &wanted));
+        let argv = project.argv(&words("restart", args.grace, &wanted));
         Ok(Forecast { argv, from_to, ..Forecast::would(format!("restart {}", look.services.join(", ")), because) })
     }
 
@@ -96,14 +92,9 @@ impl Action for ComposeRestart {
         let project = Project::find(&args.place(), cx).await?;
         let wanted = args.service.clone().unwrap_or_default().0;
         let before = project.look(&wanted, cx).await?;
-        must_have_containers(&before)?;
-        let grace = args.grace.map(seconds);
-        project.tell(&words("restart", grace.as_deref(), &wanted), LONG, cx).await?;
-        let after = if args.wait {
-            wait_well(&project, &before, &[], args.wait_for.unwrap_or(Duration::from_millis(60_000)), cx).await?
-        } else {
-            project.look(&wanted, cx).await?
-        };
+        before.must_have_containers()?;
+        project.tell(&words("restart", args.grace, &wanted), cx).await?;
+        let after = afterwards(&project, &before, args.wait.then_some(args.wait_for), &[], cx).await?;
         Ok(Done::changed(Outcome::between(&project, &before, &after)))
     }
 }

@@ -3,10 +3,8 @@
 use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Touches};
 use runbook_core::value::Duration;
 
-use super::compose_stop::words;
-use super::compose_up::LONG;
 use crate::support::args::{OneOrMany, yes};
-use crate::support::docker::compose::{Look, Outcome, Project, compose_args, touched, wait_well};
+use crate::support::docker::compose::{Outcome, Project, afterwards, compose_args, touched, words};
 use crate::support::docker_hand::{hand_compose, services};
 
 pub(crate) struct ComposeStart;
@@ -27,15 +25,6 @@ compose_args! {
         #[serde(default)]
         wait_for: Option<Duration>,
     }
-}
-
-/// Refuses services that have no container.
-pub(crate) fn must_have_containers(look: &Look) -> Result<(), Fault> {
-    let none: Vec<&str> = look.services.iter().filter(|s| look.of(s).is_empty()).map(String::as_str).collect();
-    if none.is_empty() {
-        return Ok(());
-    }
-    Err(Fault::refused(format!("no container of {} was created yet; use `compose.up`", none.join(", "))))
 }
 
 impl Action for ComposeStart {
@@ -70,7 +59,7 @@ impl Action for ComposeStart {
         let project = Project::find(&args.place(), cx).await?;
         let wanted = args.service.clone().unwrap_or_default().0;
         let look = project.look(&wanted, cx).await?;
-        must_have_containers(&look)?;
+        look.must_have_containers()?;
         let down: Vec<&String> = look.services.iter().filter(|s| !look.of(s).iter().all(|c| c.running)).collect();
         if down.is_empty() {
             return Ok(Forecast::nothing("all of them run"));
@@ -85,13 +74,9 @@ impl Action for ComposeStart {
         let project = Project::find(&args.place(), cx).await?;
         let wanted = args.service.clone().unwrap_or_default().0;
         let before = project.look(&wanted, cx).await?;
-        must_have_containers(&before)?;
-        project.tell(&words("start", None, &wanted), LONG, cx).await?;
-        let after = if args.wait {
-            wait_well(&project, &before, &[], args.wait_for.unwrap_or(Duration::from_millis(60_000)), cx).await?
-        } else {
-            project.look(&wanted, cx).await?
-        };
+        before.must_have_containers()?;
+        project.tell(&words("start", None, &wanted), cx).await?;
+        let after = afterwards(&project, &before, args.wait.then_some(args.wait_for), &[], cx).await?;
         let out = Outcome::between(&project, &before, &after);
         Ok(if out.changed() { Done::changed(out) } else { Done::unchanged(out) })
     }

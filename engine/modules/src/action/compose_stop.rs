@@ -3,9 +3,8 @@
 use runbook_core::module::{Action, ByHand, Change, Cx, Done, Effect, Example, Fault, Forecast, HandArgs, Touches};
 use runbook_core::value::Duration;
 
-use super::compose_up::{LONG, seconds};
 use crate::support::args::OneOrMany;
-use crate::support::docker::compose::{Outcome, Project, compose_args, touched};
+use crate::support::docker::compose::{Outcome, Project, afterwards, compose_args, touched, words};
 use crate::support::docker_hand::{hand_compose, services};
 
 pub(crate) struct ComposeStop;
@@ -23,16 +22,6 @@ compose_args! {
         #[serde(default)]
         grace: Option<Duration>,
     }
-}
-
-/// The words of a call that takes a grace and services.
-pub(crate) fn words<'a>(verb: &'a str, grace: Option<&'a str>, services: &'a [String]) -> Vec<&'a str> {
-    let mut words = vec![verb];
-    if let Some(grace) = grace {
-        words.extend(["-t", grace]);
-    }
-    words.extend(services.iter().map(String::as_str));
-    words
 }
 
 impl Action for ComposeStop {
@@ -84,8 +73,7 @@ impl Action for ComposeStop {
         }
         let from_to = running.iter().map(|s| (format!("service:{s}"), look.state(s).detail, "stopped".to_owned())).collect();
         let names: Vec<&str> = running.iter().map(|s| s.as_str()).collect();
-        let grace = args.grace.map(seconds);
-        let argv = project.argv(&words("stop", grace.as_deref(), &wanted));
+        let argv = project.argv(&words("stop", args.grace, &wanted));
         let because = format!("{} of {} run", names.len(), look.services.len());
         Ok(Forecast { argv, from_to, ..Forecast::would(format!("stop {}", names.join(", ")), because) })
     }
@@ -94,9 +82,8 @@ impl Action for ComposeStop {
         let project = Project::find(&args.place(), cx).await?;
         let wanted = args.service.clone().unwrap_or_default().0;
         let before = project.look(&wanted, cx).await?;
-        let grace = args.grace.map(seconds);
-        project.tell(&words("stop", grace.as_deref(), &wanted), LONG, cx).await?;
-        let after = project.look(&wanted, cx).await?;
+        project.tell(&words("stop", args.grace, &wanted), cx).await?;
+        let after = afterwards(&project, &before, None, &[], cx).await?;
         let out = Outcome::between(&project, &before, &after);
         if let Some(left) = after.containers.iter().find(|c| c.running || c.state == "restarting") {
             return Err(Fault::unmet_with(format!("`{}` still runs: {}", left.name, left.described()), out));

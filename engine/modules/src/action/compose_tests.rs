@@ -117,6 +117,47 @@ async fn t59_t65_one_service_is_changed_and_the_others_are_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_has_as_many_containers_as_is_said() {
+    let Some(docker) = Docker::with_compose() else { return };
+    let host = TestHost::new();
+    docker.compose_file(STACK);
+    let stack = |more| call(&docker, more);
+    let count = |out: &Json, service: &str| ids(out).iter().filter(|(s, _)| s == service).count();
+    let three = stack(json!({"scale": {"web": 3}}));
+    let forecast = plan::<ComposeUp>(&host, three.clone()).await;
+    let web = ("service:web".to_owned(), "it has no container".to_owned(), "3 containers".to_owned());
+    assert!(forecast.from_to.contains(&web) && forecast.argv.contains(&"web=3".to_owned()), "{forecast:?}");
+    let (out, changed) = apply::<ComposeUp>(&host, three.clone()).await.unwrap();
+    assert!(changed && count(&out, "web") == 3 && count(&out, "db") == 1, "{out}");
+    assert!(!plan::<ComposeUp>(&host, three.clone()).await.would_change);
+    assert!(!apply::<ComposeUp>(&host, three).await.unwrap().1);
+    let db = ids(&out).into_iter().find(|(s, _)| s == "db");
+
+    // One of them is gone: that is not what was said.
+    let one = &ids(&out).into_iter().find(|(s, _)| s == "web").unwrap().1;
+    docker.must(&["rm", "-f", one]);
+    let two = stack(json!({"service": "web", "scale": {"web": 2}, "no_deps": true}));
+    assert!(!plan::<ComposeUp>(&host, two).await.would_change);
+    let none = stack(json!({"service": "web", "scale": {"web": 0}, "no_deps": true}));
+    let forecast = plan::<ComposeUp>(&host, none.clone()).await;
+    assert_eq!(forecast.from_to, [("service:web".to_owned(), "2 containers".to_owned(), "removed".to_owned())]);
+    let (out, changed) = apply::<ComposeUp>(&host, none.clone()).await.unwrap();
+    assert!(changed && count(&out, "web") == 0 && out["removed"].as_array().unwrap().len() == 2, "{out}");
+    assert!(!apply::<ComposeUp>(&host, none).await.unwrap().1);
+    // Without `scale` it is as the file says.
+    apply::<ComposeUp>(&host, stack(json!({"scale": {"web": 2}}))).await.unwrap();
+    let forecast = plan::<ComposeUp>(&host, stack(json!({}))).await;
+    assert_eq!(forecast.from_to, [("service:web".to_owned(), "2 containers".to_owned(), "1 container".to_owned())]);
+    let (out, _) = apply::<ComposeUp>(&host, stack(json!({}))).await.unwrap();
+    assert_eq!((count(&out, "web"), ids(&out).into_iter().find(|(s, _)| s == "db")), (1, db), "{out}");
+
+    let fault = apply::<ComposeUp>(&host, stack(json!({"scale": {"wbe": 2}}))).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Unmet { message, .. } if message.contains("did you mean `web`?")), "{fault:?}");
+    let fault = apply::<ComposeUp>(&host, stack(json!({"service": "db", "scale": {"web": 2}}))).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Invalid { .. }), "{fault:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn t57_programs_are_run_without_a_terminal() {
     let Some(docker) = Docker::with_compose() else { return };
     let host = TestHost::new();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::support::blocking::blocking;
 use crate::support::by_hand;
 use crate::support::paths::{self, Guarded};
+use crate::support::s3::parts::Parts;
 use crate::support::s3::{self, Head, Object, S3, Store};
 use crate::support::s3_files::{Found, download, stays_inside, upload, walk};
 use crate::support::tree::many;
@@ -210,7 +211,7 @@ impl Args {
     async fn copy(&self, store: &S3, cx: &Cx<'_>, task: &Task, name: &str) -> Result<(), Fault> {
         let (path, key) = (task.dir.join(name), format!("{}{name}", self.folder()));
         if self.direction == Direction::Up {
-            return upload(store, cx, &key, &path, "application/octet-stream").await.map(drop);
+            return upload(store, cx, &key, &path, "application/octet-stream", Parts::default()).await.map(drop);
         }
         let head: Option<Head> = store.head(cx, &key).await?;
         let head = head.ok_or_else(|| Fault::unmet(format!("`{key}` was there a moment ago and is gone")))?;

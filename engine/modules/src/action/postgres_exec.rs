@@ -99,8 +99,7 @@ impl Args {
     async fn connect(&self, cx: &Cx<'_>) -> Result<Pg, Fault> {
         let pg = for_change(&self.server()?, cx).await?;
         if let Some(limit) = self.lock_timeout {
-            let millis = limit.to_std().as_millis().max(1);
-            pg.run(&format!("SET lock_timeout = {millis}")).await.map_err(Trouble::fault)?;
+            pg.lock_timeout(limit.to_std()).await?;
         }
         Ok(pg)
     }

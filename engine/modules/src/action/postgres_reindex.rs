@@ -177,7 +177,7 @@ impl Action for PostgresReindex {
         let pg = for_change(&server, cx).await?;
         let (statement, _) = args.statement(&pg, &server.database).await?;
         if let Some(wait) = args.lock_timeout {
-            pg.run(&format!("SET lock_timeout = {}", wait.to_std().as_millis().max(1))).await.map_err(Trouble::fault)?;
+            pg.lock_timeout(wait.to_std()).await?;
         }
         let size_before = database_size(&pg).await?;
         if let Err(trouble) = pg.run(&statement).await {

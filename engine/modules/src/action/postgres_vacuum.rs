@@ -194,7 +194,7 @@ impl Action for PostgresVacuum {
         }
         let wait = args.lock_timeout.map(Duration::to_std).or(args.full.then_some(Std::from_secs(5)));
         if let Some(wait) = wait {
-            pg.run(&format!("SET lock_timeout = {}", wait.as_millis().max(1))).await.map_err(Trouble::fault)?;
+            pg.lock_timeout(wait).await?;
         }
         let (size_before, dead_rows_before) = (database_size(&pg).await?, number(&pg, DEAD).await?);
         let mut tables = Vec::new();

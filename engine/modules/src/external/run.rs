@@ -148,7 +148,7 @@ impl Executable {
         }
         let outcome = outcome?;
         let result = protocol::fit(outcome.result, &self.result).map_err(lies)?;
-        Ok(Reply { result, changed: op == Op::Apply && outcome.changed.unwrap_or(true) })
+        Ok(Reply { result: from_json(result), changed: op == Op::Apply && outcome.changed.unwrap_or(true) })
     }
 
     /// Resources from their templates; `None` if one needs what is not known.

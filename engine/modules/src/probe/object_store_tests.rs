@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use runbook_core::module::{Action, Done, Effect, Forecast};
 use runbook_servers::S3 as Server;
@@ -12,8 +12,10 @@ use super::*;
 use crate::action::object_store_get::{self, ObjectStoreGet};
 use crate::action::object_store_put::{self, ObjectStorePut};
 use crate::action::object_store_sync::{self, ObjectStoreSync};
+use crate::support::s3::S3;
+use crate::support::s3::parts::Sending;
 use crate::support::test_server::Server as Web;
-use crate::support::testing::{TestHost, args, free_port, holds};
+use crate::support::testing::{TestHost, args, eventually, free_port, holds};
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 
@@ -87,6 +89,158 @@ async fn what_is_put_is_found_and_fetched() {
     careful["overwrite"] = json!(false);
     let fault = put(&host, careful).await.unwrap_err();
     assert!(fault.message().contains("exists and differs"), "{fault:?}");
+}
+
+/// The ids of uploads that were begun and neither put together nor taken back.
+fn unfinished(store: &Json, bucket: &str) -> usize {
+    let url = format!("{}/{bucket}?uploads", store["endpoint"].as_str().unwrap());
+    let out = Command::new("curl").args(["-sS", "-f", &url]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).matches("<UploadId>").count()
+}
+
+#[tokio::test]
+async fn a_large_file_goes_in_parts() {
+    let Some(store) = store("parts") else { return };
+    let host = TestHost::new();
+    let bytes: Vec<u8> = (0..(12_u32 << 20) + 7).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    host.write("large", &bytes);
+    let call = json!({ "file": "large", "bucket": "parts", "key": "a b/large+ü", "content_type": "application/x-test",
+        "parts_above": "6MiB", "part_size": "5MiB", "store": store });
+    let plan = ObjectStorePut::plan(&args(call.clone()), &host.cx()).await.unwrap();
+    assert!(plan.summary.contains("3 parts of 5MiB"), "{plan:?}");
+    let out = as_json(&put(&host, call.clone()).await.unwrap().out);
+    assert_eq!((&out["parts"], &out["replaced"]), (&json!(3), &json!(false)));
+    assert_eq!(unfinished(&store, "parts"), 0);
+    let there = ask(&host, json!({ "bucket": "parts", "key": "a b/large+ü", "store": store })).await.unwrap();
+    assert_eq!((there.size, there.content_type.as_deref()), (Size(bytes.len() as u64), Some("application/x-test")));
+    assert_eq!(there.sha256.as_deref().unwrap(), out["sha256"]);
+    let again = put(&host, call.clone()).await.unwrap();
+    assert!(!again.changed && as_json(&again.out)["parts"].is_null());
+    let fetch = json!({ "bucket": "parts", "key": "a b/large+ü", "to": "copy", "store": store });
+    assert!(as_json(&get(&host, fetch).await.unwrap().out)["verified"] == true);
+    assert!(std::fs::read(host.file("copy")).unwrap() == bytes);
+    // A file that is as large as is said goes in one.
+    host.write("small", &bytes[..6 << 20]);
+    let mut small = call.clone();
+    (small["file"], small["key"]) = (json!("small"), json!("small"));
+    assert!(as_json(&put(&host, small).await.unwrap().out)["parts"].is_null());
+    for (size, bad) in [("4MiB", true), ("6GiB", true), ("5GiB", false)] {
+        let mut call = call.clone();
+        call["part_size"] = json!(size);
+        assert_eq!(ObjectStorePut::check(&args(call)).is_err(), bad, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_whole_is_taken_back() {
+    let Some(store) = store("takenback") else { return };
+    let host = TestHost::new();
+    host.write("short", vec![1_u8; 6 << 20]);
+    let open = S3::open(&host.cx(), &args(store.clone()), "takenback", None).unwrap();
+    // As if it had become shorter while it was sent: the second part has too little.
+    let from = host.file("short");
+    let sending = Sending { key: "k", from: &from, size: 8 << 20, sha256: &"0".repeat(64), kind: "application/x-test" };
+    let cx = host.cx();
+    let fault = open.put_in_parts(&cx, &sending, 5 << 20).await.unwrap_err();
+    assert!(fault.message().contains("part 2 was not taken") && fault.message().contains("were taken back"), "{fault:?}");
+    assert_eq!(unfinished(&store, "takenback"), 0);
+    assert!(!ask(&host, json!({ "bucket": "takenback", "store": store })).await.unwrap().found);
+}
+
+/// A store that takes what it is told to take, and what it was asked.
+fn store_that(answers: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> (Web, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let web = Web::start(move |request| {
+        let line = request.lines().next().unwrap_or_default().to_owned();
+        let part = line.split_once("partNumber=").map(|(_, n)| n.chars().take_while(char::is_ascii_digit).collect::<String>());
+        let (method, _) = line.split_once(' ').unwrap_or_default();
+        let what = part.map_or_else(|| method.to_owned(), |n| format!("{method} {n}"));
+        seen.lock().unwrap().push(what.clone());
+        let ns = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+        answers(&what).unwrap_or_else(|| match method {
+            "HEAD" => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            "POST" if line.contains("uploads=") => Web::body(&format!(
+                "<InitiateMultipartUploadResult {ns}><Bucket>b</Bucket><Key>k</Key><UploadId>id'1</UploadId></InitiateMultipartUploadResult>"
+            )),
+            "PUT" => "HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            "DELETE" => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+            _ => Web::body("<Error><Code>InternalError</Code><Message>We are sorry</Message></Error>"),
+        })
+    });
+    (web, asked)
+}
+
+#[tokio::test]
+async fn a_part_is_tried_again_and_what_fails_in_the_end_is_told() {
+    let host = TestHost::new();
+    host.write("f", vec![1_u8; 11 << 20]);
+    let busy = || "HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\n\r\n".to_owned();
+    let call = |web: &Web| {
+        let store = json!({ "endpoint": web.url(""), "access_key": "a", "secret_key": "hunter2" });
+        json!({ "file": "f", "bucket": "bucket", "key": "k", "parts_above": "6MiB", "part_size": "5MiB", "store": store })
+    };
+    // The second part is taken at the second try; that 200 in the end is a failure is only in the body.
+    let refusals = Arc::new(Mutex::new(1));
+    let (web, asked) = store_that(move |what| {
+        let mut left = refusals.lock().unwrap();
+        (what == "PUT 2" && *left > 0).then(|| {
+            *left -= 1;
+            busy()
+        })
+    });
+    let fault = put(&host, call(&web)).await.unwrap_err();
+    assert!(fault.message().contains("InternalError: We are sorry; the parts that were sent were taken back"), "{fault:?}");
+    let all = ["HEAD", "POST", "PUT 1", "PUT 2", "PUT 2", "PUT 3", "POST", "DELETE"];
+    assert_eq!(*asked.lock().unwrap(), all);
+
+    let (web, asked) = store_that(move |what| matches!(what, "PUT 1" | "DELETE").then(busy));
+    let fault = put(&host, call(&web)).await.unwrap_err();
+    assert!(fault.message().starts_with("part 1 was not taken, 4 times: the object store answered 503"), "{fault:?}");
+    assert!(fault.message().contains("aws s3api abort-multipart-upload --bucket bucket --key k --upload-id"), "{fault:?}");
+    assert_eq!(*asked.lock().unwrap(), ["HEAD", "POST", "PUT 1", "PUT 1", "PUT 1", "PUT 1", "DELETE"]);
+
+    // What the store refuses for good is not asked again.
+    let forbidden = || "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned();
+    let (web, asked) = store_that(move |what| (what == "PUT 1").then(forbidden));
+    let fault = put(&host, call(&web)).await.unwrap_err();
+    assert!(fault.message().contains("answered 403"), "{fault:?}");
+    assert_eq!(*asked.lock().unwrap(), ["HEAD", "POST", "PUT 1", "DELETE"]);
+    let (web, _) = store_that(|what| (what == "POST").then(|| Web::body("<html>")));
+    let fault = put(&host, call(&web)).await.unwrap_err();
+    assert!(fault.message().contains("does not take files in parts"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn what_is_given_up_in_the_middle_is_taken_back() {
+    let host = TestHost::new();
+    host.write("f", vec![1_u8; 6 << 20]);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let (web, asked) = store_that(move |what| {
+        if what == "PUT 1" {
+            let _ = held.lock().unwrap().recv();
+        }
+        None
+    });
+    let store = json!({ "endpoint": web.url(""), "access_key": "a", "secret_key": "b" });
+    let call = json!({ "file": "f", "bucket": "bucket", "key": "k", "parts_above": "5MiB", "part_size": "5MiB", "store": store.clone() });
+    let was_asked = async |what: &str| eventually(what, || asked.lock().unwrap().iter().any(|a| a == what).then_some(())).await;
+    tokio::select! {
+        () = was_asked("PUT 1") => {}
+        done = put(&host, call) => panic!("{:?}", done.map(|d| as_json(&d.out))),
+    }
+    was_asked("DELETE").await;
+    asked.lock().unwrap().clear();
+    // The limit of the step is kept, and a little of it is for taking back.
+    let mut cx = host.cx();
+    cx.timeout = Some(std::time::Duration::from_millis(500));
+    let open = S3::open(&cx, &args(store), "bucket", None).unwrap();
+    let sending = Sending { key: "k", from: &host.file("f"), size: 6 << 20, sha256: &"0".repeat(64), kind: "application/x-test" };
+    let fault = open.put_in_parts(&cx, &sending, 5 << 20).await.unwrap_err();
+    assert!(fault.message().contains("timed out after 450ms; the parts that were sent were taken back"), "{fault:?}");
+    drop(release);
 }
 
 #[tokio::test]

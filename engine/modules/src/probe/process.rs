@@ -1,15 +1,18 @@
 //! `process`: which processes run.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration as Std, Instant};
 
 use regex::Regex;
 use runbook_core::module::{ByHand, Cx, Example, Fault, HandArgs, Probe, Resource, Touches, hand_word};
-use runbook_core::value::Size;
+use runbook_core::value::{Duration, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::process::{self, Look, argv, own_line};
-use crate::support::processes::ProcessInfo;
+use crate::support::processes::{Family, ProcessInfo, use_of};
 use crate::support::words::shown;
 
 pub(crate) struct Process;
@@ -21,6 +24,9 @@ pub(crate) struct Process;
 /// ended but was not collected by its parent, is listed but not counted.
 ///
 /// Without any of these all processes fit; `top` then gives those that use most.
+///
+/// `cpu_percent` is over the whole life of a process, so one that has been idle for a week and is busy now shows little. What it uses now
+/// takes a while to see: `measure: 1s` looks twice and gives `cpu_now_percent`, by which `top` then goes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Args {
@@ -45,9 +51,15 @@ pub(crate) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     top: Option<usize>,
-    /// What `top` goes by: processor time used so far, or resident memory. Default: `cpu`.
+    /// What `top` goes by: processor time, that used so far or while it was measured, or resident memory. Default: `cpu`.
     #[serde(default)]
     by: By,
+    /// Whether to look at the processes below those that are found: `children` and `tree_rss` tell of them. Default: false.
+    #[serde(default)]
+    children: bool,
+    /// Measure for so long, from `10ms` to `1m`, how much processor time is used. Default: it is not measured.
+    #[serde(default)]
+    measure: Option<Duration>,
 }
 
 /// What processes are ordered by.
@@ -75,6 +87,12 @@ pub(crate) struct Out {
     pid: Option<u32>,
     /// Resident memory of all of them together.
     rss: Size,
+    /// The number of processes below those that were found and not themselves found; null unless `children` was asked for.
+    children: Option<usize>,
+    /// Resident memory of those that were found and all below them, each counted once; null unless `children` was asked for.
+    tree_rss: Option<Size>,
+    /// What all that were found used while it was measured, in percent of one processor; null unless `measure` was asked for.
+    cpu_now_percent: Option<f64>,
     /// The processes: by id, or with `top` by what they use.
     processes: Vec<ProcessInfo>,
 }
@@ -121,6 +139,12 @@ impl Probe for Process {
             yaml: "process: { cmdline: uvicorn, cwd: \"{tmp}\" }\nexpect:\n  - count == 0\n  - zombies == 0\n",
             runs: true,
         },
+        Example {
+            title: "A service with its workers takes less than 2 GB",
+            yaml: "process: { name: gunicorn, children: true }\nexpect: tree_rss < 2GB\n",
+            runs: false,
+        },
+        Example { title: "The three that are busiest now", yaml: "process: { top: 3, measure: 50ms }\n", runs: true },
         Example { title: "The five that use most memory", yaml: "process: { top: 5, by: rss }\n", runs: true },
     ];
     type Args = Args;
@@ -151,11 +175,26 @@ impl Probe for Process {
             (None, Some(name)) => hand.note(format!("Only those count whose program is called `{name}`.")),
             (None, None) => hand,
         };
+        let hand = if args.flag("children", false) {
+            hand.and("# The processes below each of them:").and("pstree -pa '<pid>'")
+        } else {
+            hand
+        };
+        let hand = hand.and_if(args.seconds("measure").map(|s| format!("top -b -n 2 -d {} -o %CPU", hand_word(&s))));
         hand.expect("at least one process is shown")
     }
 
     fn touches(args: &Args) -> Touches {
         Touches::reads([args.pid.map_or_else(|| Resource::new("process", "*"), |pid| Resource::new("process", pid))])
+    }
+
+    fn check(args: &Args) -> Result<(), Fault> {
+        match args.measure.map(Duration::to_std) {
+            Some(m) if m < Std::from_millis(10) || m > Std::from_secs(60) => {
+                Err(Fault::invalid("measure", "it can be measured from `10ms` to `1m`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn observe(args: &Args, cx: &Cx<'_>) -> Result<Out, Fault> {
@@ -176,15 +215,42 @@ impl Probe for Process {
             }
             None => process::all(),
         };
+        Self::check(args)?;
         let mut found: Vec<Look> = candidates.into_iter().filter(|l| filter.fits(l)).collect();
         found.sort_by_key(|l| l.pid);
         let zombies = found.iter().filter(|l| l.ended()).count();
         let count = found.len() - zombies;
         let rss = Size(found.iter().map(|l| l.rss).sum());
+        let used = match args.measure {
+            Some(time) => Some(measure(&found, time.to_std(), cx).await),
+            None => None,
+        };
+        let now = |look: &Look| used.as_ref().and_then(|u| u.get(&look.pid).copied());
+        let cpu_now_percent = used.as_ref().map(|u| (u.values().sum::<f64>() * 10.0).round() / 10.0);
+        // Taken after the measuring: what is told of a tree is as it stands now.
+        let family = args.children.then(|| Family::of(process::all()));
+        let tree = family.as_ref().map(|family| {
+            let mut below: BTreeMap<u32, u64> =
+                found.iter().flat_map(|l| family.below(l.pid)).map(|(_, look)| (look.pid, look.rss)).collect();
+            below.retain(|pid, _| !found.iter().any(|l| l.pid == *pid));
+            (below.len(), Size(rss.0 + below.values().sum::<u64>()))
+        });
         if let Some(top) = args.top {
-            found.sort_by_key(|l| std::cmp::Reverse(if args.by == By::Rss { l.rss } else { l.cpu_ticks }));
+            match (args.by, &used) {
+                (By::Rss, _) => found.sort_by_key(|l| Reverse(l.rss)),
+                (By::Cpu, None) => found.sort_by_key(|l| Reverse(l.cpu_ticks)),
+                (By::Cpu, Some(_)) => found.sort_by(|a, b| now(b).unwrap_or(-1.0).total_cmp(&now(a).unwrap_or(-1.0))),
+            }
             found.truncate(top);
         }
+        let info = |look: &Look| {
+            let mut info = ProcessInfo::of(look, cx);
+            info.cpu_now_percent = now(look);
+            match &family {
+                Some(family) => info.with_children(family),
+                None => info,
+            }
+        };
         Ok(Out {
             alive: count > 0,
             zombie: zombies > 0,
@@ -192,9 +258,22 @@ impl Probe for Process {
             zombies,
             pid: found.iter().find(|l| !l.ended()).or(found.first()).map(|l| l.pid),
             rss,
-            processes: found.iter().map(|l| ProcessInfo::of(l, cx)).collect(),
+            children: tree.map(|(count, _)| count),
+            tree_rss: tree.map(|(_, rss)| rss),
+            cpu_now_percent,
+            processes: found.iter().map(info).collect(),
         })
     }
+}
+
+/// What each process uses within a time, in percent of one processor; what ended meanwhile is left out.
+async fn measure(found: &[Look], time: Std, cx: &Cx<'_>) -> BTreeMap<u32, f64> {
+    let look = |l: &Look| process::look(l.pid).ok().flatten();
+    let began = Instant::now();
+    let before: Vec<Look> = found.iter().filter_map(look).collect();
+    cx.sleep(time).await;
+    let took = began.elapsed();
+    before.iter().filter_map(|b| Some((b.pid, use_of(b, &look(b)?, took)?))).collect()
 }
 
 #[cfg(test)]
@@ -258,8 +337,62 @@ mod tests {
         let host = TestHost::new();
         let me = process::look(std::process::id()).unwrap().unwrap();
         let cmdline = regex::escape(&argv(me.pid).unwrap().join(" "));
-        assert_eq!(look(&host, json!({"cmdline": format!("^{cmdline}$")})).await["count"], 0);
+        // A program that another test is just starting bears this command line until it becomes another.
+        let mut count = Json::Null;
+        for _ in 0..100 {
+            count = look(&host, json!({"cmdline": format!("^{cmdline}$")})).await["count"].take();
+            if count == 0 {
+                break;
+            }
+        }
+        assert_eq!(count, 0);
         assert_eq!(look(&host, json!({"pid": me.pid})).await["count"], 1);
+    }
+
+    #[tokio::test]
+    async fn the_tree_below_is_told() {
+        let host = TestHost::new();
+        let pid = spawn(&host, &["sh", "-c", "sh -c 'sleep 2002; true' & sleep 2003; true"]);
+        let call = json!({"pid": pid, "children": true});
+        let mut out = Json::Null;
+        for _ in 0..500 {
+            out = look(&host, call.clone()).await;
+            if out["children"] == 3 {
+                break;
+            }
+            tokio::time::sleep(Std::from_millis(10)).await;
+        }
+        let size = |json: &Json| runbook_core::value::parse_size(json["$size"].as_str().unwrap()).unwrap();
+        assert_eq!((&out["count"], &out["children"]), (&json!(1), &json!(3)), "{out}");
+        let one = &out["processes"][0];
+        let below = one["children"].as_array().unwrap();
+        let depths: Vec<u64> = below.iter().map(|c| c["depth"].as_u64().unwrap()).collect();
+        assert_eq!((depths, &below[0]["ppid"]), (vec![1, 1, 2], &json!(pid)));
+        let sum = size(&one["rss"]) + below.iter().map(|c| size(&c["rss"])).sum::<u64>();
+        assert_eq!(size(&one["tree_rss"]), sum);
+        // One that is below another that was found is counted once.
+        let all = look(&host, json!({"cwd": ".", "children": true})).await;
+        assert_eq!((&all["count"], &all["children"]), (&json!(4), &json!(0)), "{all}");
+        let plain = look(&host, json!({"pid": pid})).await;
+        assert!(plain["children"].is_null() && plain["processes"][0]["children"].is_null() && plain["tree_rss"].is_null());
+    }
+
+    #[tokio::test]
+    async fn what_is_used_now_is_measured() {
+        let host = TestHost::new();
+        let busy = spawn(&host, &["sh", "-c", "while :; do :; done"]);
+        let idle = spawn(&host, &["sleep", "2004"]);
+        settled(idle).await;
+        let out = look(&host, json!({"cwd": ".", "measure": "300ms", "top": 2})).await;
+        let now = |i: usize| out["processes"][i]["cpu_now_percent"].as_f64().unwrap();
+        assert_eq!((&out["processes"][0]["pid"], &out["processes"][1]["pid"]), (&json!(busy), &json!(idle)), "{out}");
+        assert!(now(0) > 10.0 && now(1) < 5.0, "{out}");
+        assert!((out["cpu_now_percent"].as_f64().unwrap() - now(0) - now(1)).abs() < 0.2);
+        assert!(look(&host, json!({"pid": busy})).await["cpu_now_percent"].is_null());
+        for bad in ["1ms", "2m"] {
+            let fault = Process::observe(&args(json!({"measure": bad})), &host.cx()).await.unwrap_err();
+            assert!(matches!(fault, Fault::Invalid { .. }), "{fault:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,15 +1,17 @@
 //! The HTTP client of `http` and `http.request`: redirects counted, bodies limited, times measured.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION};
 use reqwest::{Client, Method, StatusCode, Url, Version};
 use runbook_core::module::{Fault, Shared};
 
+use super::http_near::{self, Asked};
 use super::http_transport::{Clients, MARKS, Marks, Transport};
 use super::net::{self, Failure};
 use super::tls::{self, SEEN, Seen, Trust};
@@ -117,17 +119,23 @@ impl Watch {
 
 async fn exchange(shared: &Shared, clients: &Clients, call: Call, watch: &Watch, answer: &mut Answer) -> Result<(), Failure> {
     let Call { mut method, mut url, mut headers, mut body, .. } = call;
-    let (mut response, server) = loop {
+    let mut response = loop {
         let transport = transport_of(&url, &call.trust, call.unix_socket.clone(), call.resolve);
-        let client = clients.get(shared, &transport)?;
-        let server = format!("{:?} {:?} {}", transport.unix_socket, transport.resolve, url.origin().ascii_serialization());
+        let asked = Asked { method: &method, url: &url, headers: &headers, body: &body, resolve: call.resolve };
         watch.begin();
-        let asked = Instant::now();
-        let response = request(&client, clients, &server, &method, &url, &headers, &body, call.repeatable).await?;
-        answer.times.first_byte = Some(asked.elapsed());
-        clients.note_answer(&server);
+        let started = Instant::now();
+        let response = if transport.is_near() && http_near::fits(&url) {
+            Response::Near(clients.near().send(&asked, call.repeatable, &watch.marks).await?)
+        } else {
+            let client = clients.get(shared, &transport)?;
+            let server = format!("{:?} {:?} {}", transport.unix_socket, transport.resolve, url.origin().ascii_serialization());
+            let response = request(&client, clients, &server, &asked, call.repeatable).await?;
+            clients.note_answer(&server);
+            Response::Far(response, server)
+        };
+        answer.times.first_byte = Some(started.elapsed());
         let next = (answer.redirects < call.follow_redirects).then(|| target(&response, &url)).flatten();
-        let Some(next) = next else { break (response, server) };
+        let Some(next) = next else { break response };
         answer.redirects += 1;
         if next.origin() != url.origin() {
             for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
@@ -151,11 +159,13 @@ async fn exchange(shared: &Shared, clients: &Clients, call: Call, watch: &Watch,
     };
     answer.status = Some(response.status().as_u16());
     watch.tell(answer);
-    if let Some(shown) = response.extensions().get::<reqwest::tls::TlsInfo>() {
+    if let Response::Far(response, server) = &response
+        && let Some(shown) = response.extensions().get::<reqwest::tls::TlsInfo>()
+    {
         answer.certificate = shown.peer_certificate().map(<[u8]>::to_vec);
-        answer.tls_version = clients.tls_version(&server, answer.tls_version);
+        answer.tls_version = clients.tls_version(server, answer.tls_version);
     }
-    answer.address = response.remote_addr().map(|a| a.to_string());
+    answer.address = response.address().map(|a| a.to_string());
     answer.http_version = version(response.version());
     for (name, value) in response.headers() {
         let text = String::from_utf8_lossy(value.as_bytes());
@@ -166,28 +176,71 @@ async fn exchange(shared: &Shared, clients: &Clients, call: Call, watch: &Watch,
         entry.push_str(&text);
     }
     let host = url.host_str().unwrap_or_default().to_owned();
-    while let Some(chunk) = response.chunk().await.map_err(|e| classify(&e, &host))? {
+    while let Some(chunk) = response.chunk(&host).await? {
         let room = usize::try_from(call.max_body).unwrap_or(usize::MAX) - answer.body.len();
         answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             answer.truncated = true;
-            break;
+            return Ok(());
         }
+    }
+    if let Response::Near(response) = response {
+        response.done();
     }
     Ok(())
 }
 
-#[allow(clippy::too_many_arguments, reason = "one request with everything it is made of")]
+/// An answer whose body has not been read yet, whichever way it came; with the name of the server if it is a far one.
+enum Response {
+    Near(http_near::Response),
+    Far(reqwest::Response, String),
+}
+
+impl Response {
+    fn status(&self) -> StatusCode {
+        match self {
+            Response::Near(response) => response.head.status,
+            Response::Far(response, _) => response.status(),
+        }
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        match self {
+            Response::Near(response) => &response.head.headers,
+            Response::Far(response, _) => response.headers(),
+        }
+    }
+
+    fn version(&self) -> Version {
+        match self {
+            Response::Near(response) => response.head.version,
+            Response::Far(response, _) => response.version(),
+        }
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Response::Near(response) => Some(response.address),
+            Response::Far(response, _) => response.remote_addr(),
+        }
+    }
+
+    async fn chunk(&mut self, host: &str) -> Result<Option<Bytes>, Failure> {
+        match self {
+            Response::Near(response) => response.chunk(host).await,
+            Response::Far(response, _) => response.chunk().await.map_err(|e| classify(&e, host)),
+        }
+    }
+}
+
 async fn request(
     client: &Client,
     clients: &Clients,
     server: &str,
-    method: &Method,
-    url: &Url,
-    headers: &HeaderMap,
-    body: &[u8],
+    asked: &Asked<'_>,
     repeatable: bool,
 ) -> Result<reqwest::Response, Failure> {
+    let Asked { method, url, headers, body, .. } = *asked;
     let mut again = repeatable && clients.answered(server);
     loop {
         let mut request = client.request(method.clone(), url.clone()).headers(headers.clone());
@@ -209,7 +262,7 @@ fn transport_of(url: &Url, trust: &Trust, unix_socket: Option<PathBuf>, resolve:
     Transport { tls, proxies, unix_socket, resolve }
 }
 
-fn target(response: &reqwest::Response, from: &Url) -> Option<Url> {
+fn target(response: &Response, from: &Url) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
@@ -230,22 +283,13 @@ fn version(version: Version) -> Option<&'static str> {
 
 fn classify(error: &reqwest::Error, host: &str) -> Failure {
     let (io, text) = net::innermost(error);
-    if let Some(io) = io {
-        if let Some(error) = tls::inside(io) {
-            return tls::failure(error);
-        }
-        return net::of_io(io, host);
+    if let Some(error) = io.and_then(tls::inside) {
+        return tls::failure(error);
     }
-    if error.is_builder() {
+    if io.is_none() && error.is_builder() {
         return Failure::Ours(format!("the request cannot be made: {text}"));
     }
-    if text.contains("connection closed before message completed") || text.contains("end of file before message length reached") {
-        return Failure::Answer("connection closed before the answer was complete".to_owned());
-    }
-    if error.is_connect() {
-        return Failure::Ours(format!("cannot connect to {host}: {text}"));
-    }
-    Failure::Answer(format!("the answer is not proper HTTP: {text}"))
+    net::of_http(error, error.is_connect(), host)
 }
 
 /// The URL as shown to people: without user and password.

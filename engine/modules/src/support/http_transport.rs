@@ -15,6 +15,7 @@ use runbook_core::module::Shared;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::http_near::Near;
 use super::net::{self, Failure};
 use super::tls::{self, Trust};
 
@@ -29,6 +30,13 @@ pub(crate) struct Transport {
     pub(crate) resolve: Option<IpAddr>,
 }
 
+impl Transport {
+    /// Whether it is plain HTTP straight to a host and port.
+    pub(crate) fn is_near(&self) -> bool {
+        self.tls.is_none() && !self.proxies && self.unix_socket.is_none()
+    }
+}
+
 /// The clients made so far, and the servers that have answered (whose connections may be kept alive).
 #[derive(Default)]
 pub(crate) struct Clients {
@@ -36,6 +44,7 @@ pub(crate) struct Clients {
     answered: Mutex<HashSet<String>>,
     /// The version of TLS of the servers' last new connection.
     versions: Mutex<HashMap<String, &'static str>>,
+    near: Near,
 }
 
 impl Clients {
@@ -47,6 +56,11 @@ impl Clients {
         let client = build(shared, transport)?;
         made.insert(transport.clone(), client.clone());
         Ok(client)
+    }
+
+    /// The connections to this machine.
+    pub(crate) fn near(&self) -> &Near {
+        &self.near
     }
 
     pub(crate) fn answered(&self, server: &str) -> bool {

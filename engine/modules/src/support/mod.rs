@@ -7,9 +7,10 @@ pub(crate) mod atomic;
 pub(crate) mod blocking;
 pub(crate) mod by_hand;
 pub(crate) mod certificate;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod config_edit;
 pub(crate) mod config_text;
+pub(crate) mod content_type;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod db_params;
 pub(crate) mod db_tls;
 pub(crate) mod db_url;
@@ -18,10 +19,13 @@ pub(crate) mod docker;
 pub(crate) mod docker_hand;
 pub(crate) mod exec;
 pub(crate) mod fileset;
+pub(crate) mod first_hits;
 pub(crate) mod git;
 pub(crate) mod globs;
+pub(crate) mod hash;
 pub(crate) mod http_args;
 pub(crate) mod http_client;
+pub(crate) mod http_near;
 pub(crate) mod http_transport;
 pub(crate) mod identity;
 pub(crate) mod jsonl;

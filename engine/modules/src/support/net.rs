@@ -53,6 +53,16 @@ pub(crate) fn reads(host: &str, port: u16) -> Touches {
     Touches::reads([resource(host, port)]).needing(Need::Net { host: host.to_owned(), port })
 }
 
+/// What a change of something touches that is looked at so.
+pub(crate) fn changing(looks: Touches, what: Resource) -> Touches {
+    Touches { changes: vec![what], ..looks }
+}
+
+/// A host and port as they are written: an address of IPv6 stands in brackets.
+pub(crate) fn place(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// The shorter of a module's own limit and the attempt's.
 pub(crate) fn shorter(own: Duration, attempt: Option<Duration>) -> Duration {
     attempt.map_or(own, |a| a.min(own))
@@ -113,6 +123,21 @@ pub(crate) fn innermost<'e>(error: &'e (dyn Error + 'static)) -> (Option<&'e io:
         next = e.source();
     }
     (io, text)
+}
+
+/// What a failed HTTP exchange means; `connecting` if no connection was made.
+pub(crate) fn of_http(error: &(dyn Error + 'static), connecting: bool, host: &str) -> Failure {
+    let (io, text) = innermost(error);
+    if let Some(io) = io {
+        return of_io(io, host);
+    }
+    if text.contains("connection closed before message completed") || text.contains("end of file before message length reached") {
+        return Failure::Answer("connection closed before the answer was complete".to_owned());
+    }
+    if connecting {
+        return Failure::Ours(format!("cannot connect to {host}: {text}"));
+    }
+    Failure::Answer(format!("the answer is not proper HTTP: {text}"))
 }
 
 #[cfg(test)]

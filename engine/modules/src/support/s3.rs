@@ -1,5 +1,7 @@
 //! Object stores that speak S3: signed requests through the client of `http`.
 
+pub(crate) mod parts;
+
 use std::path::Path;
 use std::time::Duration as Std;
 

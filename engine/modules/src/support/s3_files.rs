@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::atomic::Draft;
 use super::blocking::{Stop, blocking};
 use super::paths::{self, fault};
+use super::s3::parts::{Parts, Sending};
 use super::s3::{Head, S3, failed};
 
 /// A file that is there, with its hash.
@@ -60,16 +61,26 @@ pub(crate) fn same(local: &Local, head: &Head) -> bool {
     local.size == head.object.size.0 && head.sha256.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(&local.sha256))
 }
 
-/// Puts a file there and looks whether it arrived.
-pub(crate) async fn upload(store: &S3, cx: &Cx<'_>, key: &str, from: &Path, kind: &str) -> Result<Local, Fault> {
+/// Puts a file there and looks whether it arrived; also in how many parts, if it was in parts.
+pub(crate) async fn upload(
+    store: &S3,
+    cx: &Cx<'_>,
+    key: &str,
+    from: &Path,
+    kind: &str,
+    parts: Parts,
+) -> Result<(Local, Option<u64>), Fault> {
     let local = look_at(from, cx).await?.ok_or_else(|| Fault::unmet(format!("{}: no such file", from.display())))?;
-    // What the store takes in one request; more needs many.
-    if local.size > 5 << 30 {
-        return Err(Fault::refused(format!("{} is larger than 5 GiB, the most that one request takes", from.display())));
+    let parts = parts.of(local.size)?;
+    match parts {
+        None => store.put(cx, key, from, local.size, &local.sha256, kind).await?,
+        Some((part, _)) => {
+            let sending = Sending { key, from, size: local.size, sha256: &local.sha256, kind };
+            store.put_in_parts(cx, &sending, part).await?;
+        }
     }
-    store.put(cx, key, from, local.size, &local.sha256, kind).await?;
     match store.head(cx, key).await? {
-        Some(head) if head.object.size.0 == local.size => Ok(local),
+        Some(head) if head.object.size.0 == local.size => Ok((local, parts.map(|(_, count)| count))),
         Some(head) => {
             let (there, here) = (head.object.size.0, local.size);
             Err(Fault::unmet(format!("`{key}` has {there} bytes in the store and {here} here: it did not arrive whole")))

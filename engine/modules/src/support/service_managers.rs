@@ -3,15 +3,13 @@
 use runbook_core::module::{Change, Cx, Fault, Forecast};
 use runbook_core::value::{Duration, Time};
 
-use super::docker::compose::{Look, Outcome, Place, Project, wait_well};
+use super::docker::compose::{Look, Outcome, Place, Project, seconds, wait_well};
 use super::docker::{Container, logs};
 use super::service_entry::{Manager, ServiceEntry};
 use super::systemd::{self, Unit, Verb};
 
 /// How long one of them may take to start.
 const START: Duration = Duration(jiff::SignedDuration::from_secs(60));
-/// The limit of a command that may have to fetch an image.
-const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
 /// The most lines of a log that are told.
 const TAIL: u64 = 20;
 
@@ -132,10 +130,6 @@ impl Deed {
     }
 }
 
-fn seconds(grace: std::time::Duration) -> String {
-    grace.as_millis().div_ceil(1000).to_string()
-}
-
 /// What would be done to it.
 ///
 /// # Errors
@@ -156,7 +150,7 @@ pub(crate) async fn forecast(deed: Deed, entry: &ServiceEntry, cx: &Cx<'_>) -> R
         _ => {}
     }
     let to = if deed == Deed::Stop { "stopped" } else { "running" };
-    let argv = project.argv(&deed.words(service, &seconds(entry.grace)));
+    let argv = project.argv(&deed.words(service, &seconds(entry.grace.into())));
     let from_to = vec![(format!("service:{}", entry.id), state.clone(), to.to_owned())];
     Ok(Forecast { argv, from_to, ..Forecast::would(format!("{} `{}`", deed.verb().word(), entry.id), state) })
 }
@@ -184,8 +178,8 @@ pub(crate) async fn perform(
     if deed == Deed::Start && stood.state == "running" {
         return Ok((stood.clone(), stood, false));
     }
-    let grace = seconds(grace.map_or(entry.grace, Duration::to_std));
-    project.tell(&deed.words(service, &grace), LONG, change).await?;
+    let grace = seconds(grace.unwrap_or(entry.grace.into()));
+    project.tell(&deed.words(service, &grace), change).await?;
     let after = match deed {
         Deed::Stop => project.look(&[service.to_owned()], change).await?,
         Deed::Start | Deed::Restart => wait_well(&project, &before, &[], START, change).await?,

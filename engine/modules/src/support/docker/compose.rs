@@ -71,6 +71,12 @@ pub(crate) struct Project {
 #[derive(Default)]
 struct Known(Mutex<Option<bool>>);
 
+/// The limit of a command that may have to build or fetch images; the step's own `timeout` shortens it.
+const LONG: Std = Std::from_secs(3600);
+
+/// How long services are waited for that are to be well, unless a call says so.
+const WELL: Duration = Duration(jiff::SignedDuration::from_secs(60));
+
 const MISSING: &str = "install Docker Compose, as the plugin of `docker` or as `docker-compose`";
 
 /// Whether Compose is the plugin of `docker` (v2) or the program `docker-compose`.
@@ -158,6 +164,35 @@ impl Look {
     }
 }
 
+/// A grace as Compose takes it: whole seconds, rounded up.
+pub(crate) fn seconds(grace: Duration) -> String {
+    grace.to_std().as_millis().div_ceil(1000).to_string()
+}
+
+/// The words of a call that takes a grace and services.
+pub(crate) fn words(verb: &str, grace: Option<Duration>, services: &[String]) -> Vec<String> {
+    let mut words = vec![verb.to_owned()];
+    if let Some(grace) = grace {
+        words.extend(["-t".to_owned(), seconds(grace)]);
+    }
+    words.extend(services.iter().cloned());
+    words
+}
+
+impl Look {
+    /// Refuses services that have no container.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub(crate) fn must_have_containers(&self) -> Result<(), Fault> {
+        let none: Vec<&str> = self.services.iter().filter(|s| self.of(s).is_empty()).map(String::as_str).collect();
+        if none.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::refused(format!("no container of {} was created yet; use `compose.up`", none.join(", "))))
+    }
+}
+
 impl Project {
     /// Finds out which Compose is here.
     ///
@@ -192,10 +227,10 @@ impl Project {
     }
 
     /// The words that a call begins with, as people type them.
-    pub(crate) fn argv(&self, args: &[&str]) -> Vec<String> {
+    pub(crate) fn argv(&self, args: &[impl AsRef<str>]) -> Vec<String> {
         let first: &[&str] = if self.plugin { &["docker", "compose"] } else { &["docker-compose"] };
         let first = first.iter().map(|w| (*w).to_owned());
-        first.chain(self.options.iter().cloned()).chain(args.iter().map(|w| (*w).to_owned())).collect()
+        first.chain(self.options.iter().cloned()).chain(args.iter().map(|w| w.as_ref().to_owned())).collect()
     }
 
     /// Runs Compose; how it ended is for the caller to judge.
@@ -288,8 +323,9 @@ impl Project {
     ///
     /// # Errors
     /// [`Fault::Unmet`] with its own words if it says no.
-    pub(crate) async fn tell(&self, args: &[&str], limit: Std, change: &Change<'_>) -> Result<Said, Fault> {
-        let said = self.run(args, limit, Door::Change(change)).await?;
+    pub(crate) async fn tell(&self, args: &[impl AsRef<str>], change: &Change<'_>) -> Result<Said, Fault> {
+        let words: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+        let said = self.run(&words, LONG, Door::Change(change)).await?;
         if said.good() {
             return Ok(said);
         }
@@ -357,6 +393,26 @@ impl Outcome {
     /// Whether anything is different.
     pub(crate) fn changed(&self) -> bool {
         [&self.created, &self.recreated, &self.started, &self.stopped, &self.removed].iter().any(|l| !l.is_empty())
+    }
+}
+
+/// What the same services look like after a command: at once, or when they are well if `wait` is given with its limit.
+///
+/// # Errors
+/// As [`wait_well`].
+pub(crate) async fn afterwards(
+    project: &Project,
+    before: &Look,
+    wait: Option<Option<Duration>>,
+    may_exit: &[String],
+    change: &Change<'_>,
+) -> Result<Look, Fault> {
+    match wait {
+        Some(limit) => wait_well(project, before, may_exit, limit.unwrap_or(WELL), change).await,
+        None => {
+            let services = before.services.clone();
+            Ok(Look { containers: project.containers(&services, change).await?, services })
+        }
     }
 }
 

@@ -221,6 +221,11 @@ impl Pg {
         }
     }
 
+    /// Says how long statements of this session wait for a lock.
+    pub(crate) async fn lock_timeout(&self, limit: Duration) -> Result<(), Fault> {
+        self.run(&format!("SET lock_timeout = {}", limit.as_millis().max(1))).await.map_err(Trouble::fault)
+    }
+
     /// Runs statements of our own, without values.
     pub(crate) async fn run(&self, sql: &str) -> Result<(), Trouble> {
         self.limited(self.client.batch_execute(sql)).await

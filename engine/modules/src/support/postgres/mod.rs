@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod client;
 pub(crate) mod objects;
+pub(crate) mod swap;
 pub(crate) mod tools;
 pub(crate) mod types;
 
@@ -204,7 +205,7 @@ impl Server {
 
     /// The server in messages: never with a password.
     pub(crate) fn shown(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        net::place(&self.host, self.port)
     }
 
     /// The resource that stands for a database.
@@ -222,8 +223,7 @@ impl Server {
 
     /// What a change touches.
     pub(crate) fn changes(&self) -> Touches {
-        let reads = self.reads();
-        Touches { changes: vec![self.resource()], reads: reads.reads, needs: reads.needs }
+        net::changing(self.reads(), self.resource())
     }
 
     /// The longest time for connecting.

@@ -198,8 +198,7 @@ impl Server {
     /// The server in messages: never with a password.
     pub(crate) fn shown(&self) -> String {
         match &self.place {
-            Place::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Place::Tcp { host, port } => format!("{host}:{port}"),
+            Place::Tcp { host, port } => net::place(host, *port),
             Place::Unix(path) => path.clone(),
         }
     }
@@ -222,8 +221,7 @@ impl Server {
 
     /// What a change touches.
     pub(crate) fn changes(&self) -> Touches {
-        let reads = self.reads();
-        Touches { changes: vec![self.resource()], reads: reads.reads, needs: reads.needs }
+        net::changing(self.reads(), self.resource())
     }
 
     /// The shorter of its own limit and the step's.
