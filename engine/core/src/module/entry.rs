@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::value::Value;
+
 use super::{Action, BoxFuture, ByHand, Change, Cx, Effect, Fault, HandArgs, Probe, Touches};
 
 /// Whether a module looks or changes.
@@ -88,7 +90,7 @@ impl Forecast {
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The fields.
-    pub result: Json,
+    pub result: Value,
     /// Whether anything changed.
     pub changed: bool,
 }
@@ -189,7 +191,8 @@ fn decode<T: serde::de::DeserializeOwned>(args: &Json) -> Result<T, Fault> {
 }
 
 fn encode<T: Serialize>(out: T, changed: bool) -> Result<Reply, Fault> {
-    let result = serde_json::to_value(out).map_err(|e| Fault::cannot_tell(format!("the result cannot be written down: {e}")))?;
+    let result =
+        crate::value::to_value(&out).map_err(|e| Fault::cannot_tell(format!("the result cannot be written down: {e}")))?;
     Ok(Reply { result, changed })
 }
 

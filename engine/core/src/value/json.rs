@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -34,8 +35,12 @@ fn typed(map: &serde_json::Map<String, Json>) -> Option<Value> {
         return None;
     }
     let (tag, text) = map.iter().next()?;
-    let text = text.as_str()?;
-    match tag.as_str() {
+    tagged(tag, text.as_str()?)
+}
+
+/// The typed value that a tag and its text stand for.
+pub(super) fn tagged(tag: &str, text: &str) -> Option<Value> {
+    match tag {
         "$duration" => match text.strip_prefix('-') {
             Some(rest) => parse_duration(rest).map(|d| Value::Duration(-d)),
             None => parse_duration(text).map(Value::Duration),
@@ -140,7 +145,27 @@ impl fmt::Display for Value {
 /// Serialises as [`Value::to_record`].
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        self.to_record().serialize(s)
+        // Straight to the writer: a journal has a record of every result.
+        fn tag<S: Serializer>(s: S, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<S::Ok, S::Error> {
+            let mut map = s.serialize_map(Some(1))?;
+            map.serialize_entry(name, value)?;
+            map.end()
+        }
+        match self {
+            Value::Null => s.serialize_unit(),
+            Value::Bool(b) => s.serialize_bool(*b),
+            Value::Int(i) => s.serialize_i64(*i),
+            Value::Float(f) if f.is_finite() => s.serialize_f64(*f),
+            Value::Float(_) => s.serialize_unit(),
+            Value::Str(text) => s.serialize_str(text),
+            Value::Duration(d) => tag(s, "$duration", &format_duration(*d)),
+            Value::Size(n) => tag(s, "$size", &format_size(*n)),
+            Value::Time(t) => tag(s, "$time", t),
+            Value::Unknown(u) => tag(s, "$unknown", &u.reason),
+            Value::Secret(secret) => tag(s, "$secret", &secret.names),
+            Value::List(items) => s.collect_seq(items.iter()),
+            Value::Map(map) => s.collect_map(map.iter()),
+        }
     }
 }
 
@@ -188,6 +213,26 @@ impl JsonSchema for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_the_record() {
+        let time = "2026-02-15T14:23:45.5Z".parse().expect("a time");
+        let values = [
+            Value::Null,
+            Value::Bool(true),
+            Value::Int(-3),
+            Value::Float(1.5),
+            Value::Float(f64::NAN),
+            Value::str("a \"q\"\n"),
+            Value::Duration(jiff::SignedDuration::from_millis(1500)),
+            Value::Size(1 << 20),
+            Value::Time(time),
+            Value::unknown("not yet"),
+            Value::str("hunter2").into_secret("pw"),
+        ];
+        let all = Value::map([("list", Value::list(values.clone())), ("map", Value::map([("inner", Value::list(values))]))]);
+        assert_eq!(serde_json::to_string(&all).expect("writes"), all.to_record().to_string());
+    }
 
     #[test]
     fn secrets_never_leave() {

@@ -1,6 +1,7 @@
 //! Values: JSON's kinds, durations, sizes and times, and two marks that nothing can wash off.
 
 mod convert;
+mod encode;
 mod json;
 mod order;
 mod strict;
@@ -12,6 +13,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use convert::{ConvertError, FromValue};
+pub use encode::{EncodeError, to_value};
 pub use json::{from_json, from_record, secret_mark};
 pub use order::{KindError, compare, equal};
 pub use strict::strict_json;

@@ -42,6 +42,15 @@ struct Bodies<'n> {
     unknown: Vec<(&'n Spanned<String>, &'n Node)>,
 }
 
+/// Whether a value may be a module's arguments: its short form, or a map of which it knows a key.
+fn takes(entry: &Entry, value: &Node) -> bool {
+    match value.as_map() {
+        Some([]) => entry.args_schema["required"].as_array().is_none_or(Vec::is_empty),
+        Some(map) => map.iter().any(|(key, _)| entry.args_schema["properties"].get(&key.value).is_some()),
+        None => entry.main.is_some(),
+    }
+}
+
 /// Whether a value has a form that this body takes.
 fn reads_as(body: &str, value: &Node) -> bool {
     let (scalar, list, map) =
@@ -155,14 +164,8 @@ impl Reader<'_> {
             if STEP.get(name).is_some() || BLOCK.get(name).is_some() {
                 continue;
             }
-            // Beside another body `env` and `host` are habits of other tools, which give a program's environment and its machine there.
-            let habit = match name {
-                "env" => {
-                    value.as_map().is_some_and(|m| m.iter().all(|(k, _)| !matches!(k.value.as_str(), "names" | "file" | "show")))
-                }
-                "host" => value.as_map().is_none(),
-                _ => false,
-            };
+            let habit = keys::find_alias(Where::Step, name).is_some_and(|a| a.module == Some(name))
+                && self.registry.get(name).is_some_and(|entry| !takes(entry, value));
             let beside = habit
                 && fields.entries.iter().any(|(k, _)| {
                     k.value != name

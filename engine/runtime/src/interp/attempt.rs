@@ -85,8 +85,8 @@ impl Interpreter<'_> {
 
     /// Repeats a step's body until it succeeds or its retry gives up. Returns the last pass and the number of attempts.
     pub(crate) async fn attempts(&self, step: &Step, env: &Env, path: &StepPath) -> (Pass, u32) {
-        let reading = self.only_looks(step, env);
-        let plan = match step.retry.as_ref().map(|r| self.retry_plan(r, env, reading)).transpose() {
+        let plan = step.retry.as_ref().map(|r| self.retry_plan(r, env, self.only_looks(step, env)));
+        let plan = match plan.transpose() {
             Ok(plan) => plan,
             Err(trouble) => return (Pass::broken(self.told(&trouble)), 0),
         };
@@ -142,7 +142,7 @@ impl Interpreter<'_> {
 
     fn gives_up(&self, step: &Step, env: &Env, pass: &Pass) -> Option<String> {
         let retry = step.retry.as_ref()?;
-        let own = self.own_fields(step, pass);
+        let own = self.own(step, pass);
         let now = self.world.now();
         retry.give_up_when.iter().find_map(|expr| {
             let held = self.eval_with(expr, env, Some(&own), now).ok().and_then(|v| v.truth());

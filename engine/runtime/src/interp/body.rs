@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use runbook_core::event::{Event, Outcome};
-use runbook_core::model::{Body, ModuleCall, Step, WaitBody};
+use runbook_core::model::{Arg, Body, ModuleCall, Step, WaitBody};
 use runbook_core::module::{Effect, Entry, Kind, Need, Resource};
 use runbook_core::path::StepPath;
 use runbook_core::value::{Map, Value, parse_time};
@@ -107,15 +107,26 @@ impl Interpreter<'_> {
                         Effect::Change
                     }
                 }),
+                // A probe looks, whatever its arguments are.
+                Some(entry) if entry.kind == Kind::Probe => declared.unwrap_or_default().max(Effect::Read),
                 Some(entry) => {
-                    let own = call.args.skeleton().reveal().ok().and_then(|json| entry.about(&json).ok()).map(|a| a.effect);
-                    let floor = if entry.kind == Kind::Probe { Effect::Read } else { Effect::Change };
-                    own.unwrap_or(floor).max(declared.unwrap_or_default())
+                    let own = self.known_args(&call.args, env).and_then(|json| entry.about(&json).ok()).map(|a| a.effect);
+                    own.unwrap_or(Effect::Change).max(declared.unwrap_or_default())
                 }
                 None => declared.unwrap_or_default(),
             },
             _ => declared.unwrap_or_default(),
         }
+    }
+
+    /// Arguments as far as they can be known now: as they are written, or else as they come out here.
+    fn known_args(&self, args: &Arg, env: &Env) -> Option<serde_json::Value> {
+        if let Ok(json) = args.skeleton().reveal() {
+            return Some(json);
+        }
+        let mut args = self.render(args, env, self.world.now()).ok()?.as_map()?.clone();
+        args.retain(|_, value| !matches!(value, Value::Null));
+        Value::from(args).reveal().ok()
     }
 
     /// Whether a step only looks, so that asking again costs nothing.

@@ -144,8 +144,12 @@ impl Interpreter<'_> {
                 let path = path.item(&item.key);
                 let name = if step.name.is_some() { self.name_of(step, env) } else { item.key.clone() };
                 let begun = Begun { name, item: Some(item.key.clone()), after };
-                let confirmed = (confirmed && (effect > Effect::Read || step.confirm.is_some())).then_some(true);
-                self.single(step, env, &path, begun, confirmed).await
+                let mut finished = self.single(step, env, &path, begun, confirmed.then_some(effect)).await;
+                if step.id.is_none() {
+                    // Nothing can ask for it, and a loop may have many.
+                    finished.pass.result = Map::new();
+                }
+                finished
             }
         };
         let skip = |i: usize, reason: String| {
@@ -199,7 +203,9 @@ impl Interpreter<'_> {
         let mut inner: IndexMap<String, Vec<(String, Value)>> = IndexMap::new();
         for (i, finished) in done.iter().enumerate() {
             let Some(finished) = finished else { continue };
-            values.push((items[i].key.clone(), finished.value(&fields)));
+            if step.id.is_some() {
+                values.push((items[i].key.clone(), finished.value(&fields)));
+            }
             for (id, value) in envs[i].own_steps() {
                 if step.id.as_ref().is_some_and(|s| s.value == id) {
                     continue;
@@ -235,7 +241,8 @@ impl Interpreter<'_> {
                 ..Pass::abort(Abort::Stopped, "stopped")
             };
         }
-        pass.items = Some(shape(values));
+        // Without an id nothing can ask for them.
+        pass.items = step.id.is_some().then(|| shape(values));
         let total = items.len();
         let unreached: Vec<String> = items.iter().zip(&done).filter(|(_, d)| d.is_none()).map(|(i, _)| i.key.clone()).collect();
         super::locked(&self.counts).not_started += unreached.len() as u32;

@@ -174,6 +174,13 @@ impl Interpreter<'_> {
                 Err(trouble) => out.trouble = Some(format!("`{}` cannot be told: {}", key.value, self.told(&trouble))),
             }
         }
+        // What stands in the place of the system's variables in this run does so in the remedy: it must not mend another stack.
+        for (name, value) in &self.overrides {
+            let known = unit.system.vars.iter().any(|(n, _)| n.value == *name);
+            if known && !given.contains_key(name) && value.all_secret_names().is_empty() {
+                words.push(format!("--param {}", shell_quote(&format!("{name}={}", typed(value)))));
+            }
+        }
         if let Some(profile) = &unit.system.profile {
             words.push(format!("--profile {}", shell_quote(profile)));
         }

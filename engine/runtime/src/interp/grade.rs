@@ -7,6 +7,7 @@ use runbook_core::value::{Value, compare, parse_duration, parse_size};
 use super::Interpreter;
 use super::flow::{Flow, Pass};
 use super::frame::Env;
+use super::own::Own;
 
 impl Interpreter<'_> {
     /// Grades a step's value, if it has a grade. A critical grade fails the step.
@@ -16,7 +17,7 @@ impl Interpreter<'_> {
             return;
         }
         let now = self.world.now();
-        let own = self.own_fields(step, pass);
+        let own = self.own(step, pass);
         let value = match self.eval_with(&grade.value, env, Some(&own), now) {
             Ok(value) => value,
             Err(trouble) => {
@@ -49,7 +50,7 @@ impl Interpreter<'_> {
         }
     }
 
-    fn limits(&self, limits: &GradeLimits, env: &Env, own: &runbook_core::value::Map) -> Result<Limits, String> {
+    fn limits(&self, limits: &GradeLimits, env: &Env, own: &Own<'_>) -> Result<Limits, String> {
         let now = self.world.now();
         match limits {
             GradeLimits::By(expr) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use runbook_core::event::{CheckLine, Outcome};
 use runbook_core::expr::{Expr, Scope, Template};
-use runbook_core::model::{Body, Step};
+use runbook_core::model::Step;
 use runbook_core::module::Entry;
 use runbook_core::span::{SourceId, Span, TextMap};
 use runbook_core::value::{Map, Value, format_duration};
@@ -12,6 +12,7 @@ use runbook_core::world::Answer;
 
 use super::flow::{Abort, Pass};
 use super::frame::Env;
+use super::own::Own;
 use super::scope::View;
 use super::{Interpreter, ModuleText, locked};
 
@@ -74,7 +75,8 @@ impl Interpreter<'_> {
 
     /// Holds a good pass to the step's expectations, or to its module's default verdict.
     pub(crate) fn expectations(&self, step: &Step, entry: Option<&Entry>, env: &Env, pass: &mut Pass) {
-        let own = self.own_fields(step, pass);
+        let error = if pass.outcome.is_good() { Value::Null } else { Value::str(&pass.message) };
+        let own = self.own_of(step, &pass.result, pass.changed, error);
         let view = View { env, own: Some(&own), now: self.world.now() };
         if step.expect.is_empty() {
             let Some(text) = entry.and_then(|e| self.module_text(e)) else { return };
@@ -83,7 +85,7 @@ impl Interpreter<'_> {
                 Some(true) => {}
                 Some(false) => {
                     pass.outcome = Outcome::Failed;
-                    pass.message = match own.get("error").and_then(Value::as_str) {
+                    pass.message = match own.get("error").as_ref().and_then(Value::as_str) {
                         Some(error) => error.to_owned(),
                         None => told(&line),
                     };
@@ -107,24 +109,6 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The fields that come first inside `expect`, `grade` and `give_up_when`.
-    pub(crate) fn own_fields(&self, step: &Step, pass: &Pass) -> Map {
-        let mut own = Map::new();
-        if let Body::Module(call) = &step.body
-            && let Some(entry) = self.registry.get(&call.name.value)
-        {
-            own.extend(entry.result_fields().into_iter().map(|f| (f.to_owned(), Value::Null)));
-        }
-        own.extend(pass.result.iter().map(|(k, v)| (k.clone(), v.clone())));
-        own.insert("result".into(), Value::from(pass.result.clone()));
-        own.insert("changed".into(), Value::Bool(pass.changed));
-        if !own.contains_key("error") {
-            let bad = !pass.outcome.is_good();
-            own.insert("error".into(), if bad { Value::str(&pass.message) } else { Value::Null });
-        }
-        own
-    }
-
     /// A module's verdict and one-line text, parsed once.
     pub(crate) fn module_text(&self, entry: &Entry) -> Option<Arc<ModuleText>> {
         if let Some(text) = locked(&self.verdicts).get(&*entry.name) {
@@ -143,38 +127,9 @@ impl Interpreter<'_> {
     fn says(&self, entry: &Entry, result: &Map, env: &Env) -> String {
         let Some(text) = self.module_text(entry) else { return String::new() };
         let Some(says) = &text.says else { return String::new() };
-        let result: Map = result.iter().map(|(k, v)| (k.clone(), rounded(v))).collect();
-        says.render(&View { env, own: Some(&result), now: self.world.now() }).map(|v| v.to_string()).unwrap_or_default()
-    }
-}
-
-/// A value as people say it in one line: sizes and durations rounded.
-fn rounded(value: &Value) -> Value {
-    match value {
-        Value::Size(bytes) => {
-            let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-            let mut size = *bytes as f64;
-            let mut unit = 0;
-            while size >= 1024.0 && unit + 1 < units.len() {
-                size /= 1024.0;
-                unit += 1;
-            }
-            Value::from(if unit == 0 || size >= 10.0 {
-                format!("{size:.0} {}", units[unit])
-            } else {
-                format!("{size:.1} {}", units[unit])
-            })
-        }
-        Value::Duration(d) => {
-            let ms = d.as_secs_f64() * 1000.0;
-            Value::from(match ms {
-                ms if ms < 1.0 => format!("{ms:.1} ms"),
-                ms if ms < 1000.0 => format!("{ms:.0} ms"),
-                ms if ms < 60_000.0 => format!("{:.1} s", ms / 1000.0),
-                _ => format_duration(jiff::SignedDuration::from_secs(d.as_secs())),
-            })
-        }
-        other => other.clone(),
+        says.render(&View { env, own: Some(&Own::said(result)), now: self.world.now() })
+            .map(|v| v.to_string())
+            .unwrap_or_default()
     }
 }
 

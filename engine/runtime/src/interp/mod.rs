@@ -14,6 +14,7 @@ mod grade;
 mod graph;
 mod judge;
 mod lock_wish;
+mod own;
 mod parallel;
 mod play;
 mod question;

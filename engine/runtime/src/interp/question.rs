@@ -4,7 +4,7 @@
 
 use runbook_core::event::{AnswerOrigin, Event, Outcome};
 use runbook_core::model::{Answers, Auto, Body, Step, TreeQuestion};
-use runbook_core::value::{Map, Value, equal};
+use runbook_core::value::{Value, equal};
 use runbook_core::world::{Question, QuestionKind, Reply};
 
 use super::Interpreter;
@@ -173,8 +173,8 @@ impl Interpreter<'_> {
         seen: String,
     ) -> (Option<Value>, String) {
         let Some(expr) = &question.answer else { return (None, seen) };
-        let own: Option<Map> = match question.check.as_slice() {
-            [only] if only.each.is_none() => Some(self.own_fields(only, pass)),
+        let own = match question.check.as_slice() {
+            [only] if only.each.is_none() => Some(self.own(only, pass)),
             _ => None,
         };
         let value = match self.eval_with(expr, env, own.as_ref(), self.world.now()) {

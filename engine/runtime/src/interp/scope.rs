@@ -2,16 +2,17 @@
 
 use jiff::Timestamp;
 use runbook_core::expr::Scope;
-use runbook_core::value::{Map, Value};
+use runbook_core::value::Value;
 
 use super::frame::{Env, Local};
 use super::locked;
+use super::own::Own;
 use super::service::ServiceScope;
 
 /// The scope of an expression: the step's own result first, then the local scopes, then the playbook's and the system's names.
 pub(crate) struct View<'a> {
     pub(crate) env: &'a Env,
-    pub(crate) own: Option<&'a Map>,
+    pub(crate) own: Option<&'a Own<'a>>,
     pub(crate) now: Timestamp,
 }
 
@@ -21,7 +22,7 @@ const ROOTS: &[&str] =
 impl Scope for View<'_> {
     fn get(&self, name: &str) -> Option<Value> {
         if let Some(value) = self.own.and_then(|own| own.get(name)) {
-            return Some(value.clone());
+            return Some(value);
         }
         let frame = &self.env.frame;
         match name {
@@ -52,7 +53,7 @@ impl Scope for View<'_> {
     }
 
     fn get_in(&self, root: &str, key: &str) -> Option<Option<Value>> {
-        if self.own.is_some_and(|own| own.contains_key(root)) {
+        if self.own.is_some_and(|own| own.contains(root)) {
             return None;
         }
         let frame = &self.env.frame;
@@ -73,7 +74,7 @@ impl Scope for View<'_> {
         let mut names: Vec<String> = ROOTS.iter().map(|s| (*s).to_owned()).collect();
         names.extend(locked(&self.env.frame.vars).keys().cloned());
         names.extend(locked(&self.env.local.vars).keys().cloned());
-        names.extend(self.own.into_iter().flat_map(|own| own.keys().cloned()));
+        names.extend(self.own.into_iter().flat_map(|own| own.names().map(str::to_owned)));
         names
     }
 }

@@ -139,14 +139,15 @@ impl Interpreter<'_> {
         self.conclude(step, env, path, begun, pass, 0, now, false)
     }
 
-    /// One pass of a step: not a loop, or one item of it. `condition` overrides the `when` that was already asked.
+    /// One pass of a step: not a loop, or one item of it. `asked` is the effect that a loop was confirmed for, as far as it was known
+    /// before its items were: an item that does more is asked about by itself.
     pub(crate) fn single<'a>(
         &'a self,
         step: &'a Step,
         env: &'a Env,
         path: &'a StepPath,
         begun: Begun,
-        confirmed: Option<bool>,
+        asked: Option<Effect>,
     ) -> BoxFuture<'a, Finished> {
         Box::pin(async move {
             if let Some(pass) = self.when(step, env) {
@@ -165,9 +166,8 @@ impl Interpreter<'_> {
                 group: is_group(step),
                 place: self.place(step.body_span),
             });
-            if confirmed != Some(true)
-                && let Some(pass) = self.confirm(step, env, path, effect, &[]).await
-            {
+            let covered = asked.is_some_and(|asked| step.confirm.is_some() || effect <= asked);
+            if !covered && let Some(pass) = self.confirm(step, env, path, effect, &[]).await {
                 return self.conclude(step, env, path, &begun, pass, 0, started_at, false);
             }
             let (mut pass, attempts) = self.attempts(step, env, path).await;

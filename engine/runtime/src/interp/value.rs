@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use runbook_core::expr::{EvalError, Expr, Template};
 use runbook_core::model::Arg;
 use runbook_core::span::{Place, Span};
-use runbook_core::value::{FromValue, Map, Value};
+use runbook_core::value::{FromValue, Value};
 
 use super::Interpreter;
 use super::frame::Env;
+use super::own::Own;
 use super::scope::View;
 
 /// An expression or value that could not be had.
@@ -44,7 +45,7 @@ impl Interpreter<'_> {
         self.eval_with(expr, env, None, now)
     }
 
-    pub(crate) fn eval_with(&self, expr: &Expr, env: &Env, own: Option<&Map>, now: Timestamp) -> Eval<Value> {
+    pub(crate) fn eval_with(&self, expr: &Expr, env: &Env, own: Option<&Own<'_>>, now: Timestamp) -> Eval<Value> {
         let view = View { env, own, now };
         expr.eval(&view).map_err(|e| {
             let span = expr.span_of(&e.range);

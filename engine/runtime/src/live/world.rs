@@ -104,13 +104,14 @@ impl LiveWorld {
         };
         if !o.host.is_cleaning() && o.stop.reason().is_some() {
             // A command that our own stop ended has not failed; a look that was interrupted has not looked.
-            let ended_by_us = matches!(&result, Some(Ok(reply)) if entry.declared_effect && !reply.result["signal"].is_null());
+            let ended_by_us =
+                matches!(&result, Some(Ok(reply)) if entry.declared_effect && !reply.result.field("signal").is_null());
             if ended_by_us || call.effect == Effect::Read {
                 return Answer::Cancelled;
             }
         }
         match result {
-            Some(Ok(reply)) => Answer::Done { result: from_json(reply.result), changed: reply.changed },
+            Some(Ok(reply)) => Answer::Done { result: reply.result, changed: reply.changed },
             Some(Err(Fault::Unmet { message, result })) => Answer::Unmet { message, result: from_json(result) },
             Some(Err(Fault::TimedOut { result, .. })) => {
                 Answer::TimedOut { after: call.timeout.unwrap_or_default(), result: from_json(result) }
@@ -218,7 +219,8 @@ impl World for LiveWorld {
     }
 
     fn emit(&self, event: Event) {
-        let durable = matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. });
+        // The start is durable with the first intent, before the first effect.
+        let durable = matches!(event, Event::RunFinished { .. });
         let _ = self.tell(event, durable);
     }
 

@@ -70,6 +70,8 @@ pub struct Alias {
     pub words: &'static [&'static str],
     /// The key that says the same in the same form, so that the value can be read as that key's.
     pub key: Option<&'static str>,
+    /// The module that has this name here. The word is the other tool's only beside another body, and with a value that the module does not take.
+    pub module: Option<&'static str>,
     /// What to write here, in words.
     pub help: &'static str,
     /// The line as it is written here: `{}` stands for the value, `{bare}` for it without the braces of a template.
@@ -117,11 +119,12 @@ pub fn all() -> impl Iterator<Item = &'static Alias> {
 }
 
 macro_rules! aliases {
-    ($( $at:ident { $( $( $word:literal )|+ => $(as $key:literal,)? $help:literal $(, $write:literal)?; )* } )*) => {
+    ($( $at:ident { $( $( $word:literal )|+ => $(as $key:literal,)? $(beside $module:literal,)? $help:literal $(, $write:literal)?; )* } )*) => {
         pub(super) const ALIASES: &[$crate::keys::alias::Alias] = &[ $( $( $crate::keys::alias::Alias {
             at: $crate::keys::alias::Where::$at,
             words: &[ $( $word, )+ ],
             key: aliases!(@option $($key)?),
+            module: aliases!(@option $($module)?),
             help: $help,
             write: aliases!(@option $($write)?),
         }, )* )* ];

@@ -46,7 +46,7 @@ aliases! {
         "result" | "results" | "returns" | "output" | "exports" => as "outputs", "here it is `outputs:`, a map";
         "include" | "import" | "import_playbook" | "includes" | "extends" | "imports" | "dependencies" | "requires_playbooks" => "there is no inclusion: a step says `play: NAME`";
         "mutex" | "concurrency" | "locks" | "multipleExecutions" | "maxActiveRuns" | "queue" | "singleton" => "here it is `lock:`, which lets one run at a time through";
-        "mailOn" | "errorMail" | "infoMail" | "smtp" | "notification" | "notifications" | "notify" | "alerts" => "there is no module for messages: send one in `rescue:` or `always:`, with `http.request` or `command`";
+        "mailOn" | "errorMail" | "infoMail" | "smtp" | "notification" | "notifications" | "notify" | "alerts" => "messages are steps: send one in `rescue:` or `always:`, with `notify.email`, `notify.slack`, `notify.webhook` or `notify.desktop`";
         "logDir" | "logs" | "histRetentionDays" | "restartWaitSec" | "delaySec" | "maxCleanUpTimeSec" => "where runs are kept is said once for all: `--state DIR` or `RUNBOOK_STATE`";
         "services" | "service_defaults" | "thresholds" | "contacts" | "escalation" | "profiles" | "read_commands" | "redact" =>
             "it belongs to the system: write it in `system.yaml`";

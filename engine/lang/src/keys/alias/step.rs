@@ -15,7 +15,8 @@ aliases! {
         "params" => "the parameters of a playbook that is played are given by `with:`, beside `play:`";
         "executor" | "interpreter" | "container" | "image" | "workerSelector" | "plugin" | "shopt" =>
             "a step runs on the host itself: the program is given to `command:`, the shell to `shell: {interpreter: [...]}`";
-        "env" | "environment" | "dotenv" => "the environment is given to the module: `command: {argv: [...], env: {...}}`";
+        "env" => beside "env", "the environment is given to the module: `command: {argv: [...], env: {...}}`";
+        "environment" | "dotenv" => "the environment is given to the module: `command: {argv: [...], env: {...}}`";
         "cwd" | "dir" | "chdir" | "workingDir" | "working-directory" | "folder" | "path" =>
             "the folder is given to the module: `command: {argv: [...], cwd: PATH}`";
         "stdin" | "input_text" => "standard input is given to the module: `command: {argv: [...], stdin: TEXT}`";
@@ -56,7 +57,7 @@ aliases! {
         "steps" => as "block", "inside a step, a list of steps is `block:`";
         "concurrent" | "fork" | "async_steps" | "in_parallel" | "parallelism" => as "parallel", "here it is `parallel:`, a list of steps";
         "uses" | "include" | "include_tasks" | "import_tasks" | "import_playbook" | "include_role" | "import_role" | "roles" | "role" | "call"
-            | "playbook" | "workflow" | "subworkflow" | "jobref" | "template" | "templateRef" | "runbook" | "run_playbook" =>
+            | "playbook" | "workflow" | "subworkflow" | "jobref" | "templateRef" | "runbook" | "run_playbook" =>
             "here it is `play: NAME`, with its parameters under `with:`";
         "defer" | "finally" | "ensure" | "cleanup" | "teardown" => as "always", "here it is `always:`, beside `block:`";
         "on_error" | "on_fail" | "on-failure" | "catch" | "except" | "errorhandler" | "recover" | "fallback" | "errors" =>
@@ -98,15 +99,19 @@ aliases! {
         "instruction" | "instructions" | "human" | "manual_step" | "todo" => as "manual", "here it is `manual:`, a step that a person does", "manual: {}";
         "exit" | "abort" | "error" | "die" | "throw" | "raise" | "panic" => as "fail", "here it is `fail: TEXT`, or `stop: TEXT` to end as succeeded", "fail: {}";
         "end" | "return" | "break" | "end_play" | "meta" | "succeed" | "done" => as "stop", "here it is `stop: TEXT`, which ends the playbook as succeeded", "stop: {}";
-        "mail" | "mailOn" | "mailOnError" | "slack" | "notification" | "notifications" | "webhook" | "alert" | "page" | "email" =>
-            "there is no module for messages: send one with `http.request` or `command`";
+        "mail" | "mailOn" | "mailOnError" | "email" | "smtp" | "sendmail" => "here it is `notify.email: { to: ADDRESS, subject: TEXT, body: TEXT, ... }`";
+        "slack" | "mattermost" => "here it is `notify.slack: { url: URL, text: TEXT }`";
+        "webhook" | "teams" | "discord" => "here it is `notify.webhook: { url: URL, ... }`";
+        "notify_send" | "toast" => "here it is `notify.desktop: TEXT`";
+        "notification" | "notifications" | "alert" | "page" => "here it is `notify.email`, `notify.slack`, `notify.webhook` or `notify.desktop`, a step of its own";
 
         // Variables.
         "vars" | "variables" | "set_fact" | "let" | "assign" | "set_variable" | "include_vars" => as "set", "here it is `set:`, a step of its own";
         "setup" | "gather_facts" | "facts" => "nothing is gathered beforehand: look with a probe such as `memory`, `disk` or `process`";
 
         // Hosts, notifying, secrets.
-        "hosts" | "delegate_to" | "runs-on" | "host" | "target" | "targets" | "node" | "nodefilters" | "platforms" => "here it is `on:`, the host of a step";
+        "hosts" | "delegate_to" | "runs-on" | "target" | "targets" | "node" | "nodefilters" | "platforms" => "here it is `on:`, the host of a step";
+        "host" => beside "host", "here it is `on:`, the host of a step";
         "connection" | "delegate_facts" | "collections" | "module_defaults" | "debugger" => "there is no such thing here: leave it out";
         "notify" | "handlers" | "listen" => "there are no handlers: write the step where it belongs, with `when: steps.<id>.changed`";
         "no_log" | "secret" | "mask" | "silent" | "hide" | "hide_output" => "here it is `sensitive: true`";
@@ -118,24 +123,61 @@ aliases! {
         // Other tools' modules.
         "url" | "get" | "curl" | "uri" | "wget" | "http_get" | "request" | "http_check" => as "http", "here it is `http:`, the probe for a URL", "http: {}";
         "post" | "put" | "patch" | "delete" | "http_post" | "req" => "here it is `http.request: { method: POST, url: URL }`";
-        "get_url" | "download" | "fetch" => "to download a file, use `command: [curl, -fsSLo, FILE, URL]`";
+        "get_url" | "download" | "fetch" =>
+            "what `http:` gets is in its result; to download a file, use `command: [curl, -fsSLo, FILE, URL]`, or `object_store.get` from a bucket";
+        "browser" | "open" | "xdg_open" => "here it is `url.open: URL`", "url.open: {}";
         "stat" | "exists" | "file_exists" => as "file", "here it is `file:`, the probe for files", "file: {}";
+        "checksum" | "sha256sum" | "md5sum" | "sha512sum" => "here it is `file: { path: PATH, hash: sha256 }`, and `expect: hash == TEXT`";
         "copy" | "cp" | "synchronize" | "rsync" => "here it is `file.copy: { from: PATH, to: PATH }`";
         "move" | "mv" | "rename" => "here it is `file.move: { from: PATH, to: PATH }`";
+        "link" | "ln" | "symlink" => "here it is `file.link: { path: PATH, target: PATH }`";
         "rm" | "remove" | "unlink" | "delete_file" => "here it is `file.delete: PATH`";
         "mkdir" | "directory" | "create_dir" => "here it is `dir.create: PATH`", "dir.create: {}";
-        "lineinfile" | "blockinfile" | "replace_text" | "write" | "write_file" | "content" => "here it is `file.write: { path: PATH, content: TEXT }`";
+        "find" | "ls" | "glob" => "here it is `files: PATTERN`, the probe for many files; those that are old removes `file.prune`";
+        "blockinfile" | "replace_text" | "write" | "write_file" | "content" => "here it is `file.write: { path: PATH, content: TEXT }`";
+        "lineinfile" | "ini_file" | "sed" | "yq" | "yedit" =>
+            "one setting changes `config.set: { path: FILE, set: { NAME: VALUE } }`, a whole file writes `file.write: { path: PATH, content: TEXT }`";
+        "template" =>
+            "a file is made from a template by `template.render: { template: FILE, to: PATH }`; another playbook is played by `play: NAME`";
         "slurp" | "cat" | "read_file" | "load" => "a file of settings is read with `config:`, a log with `log:`, its state with `file:`";
+        "jq" | "jsonl_query" => "values of a JSON or YAML file reads `config: { path: FILE, query: JSONPATH }`, records of a JSON Lines file `jsonl:`";
         "grep" | "search" | "tail" | "logs_contain" => "here it is `log: { path: FILE, pattern: REGEX }`";
+        "logrotate" => "here it is `log.rotate: PATH`";
+        "unarchive" | "extract" | "untar" | "unzip" | "gunzip" => "here it is `archive.extract: { path: ARCHIVE, to: FOLDER }`";
+        "tar" | "zip" | "compress" | "gzip" => "here it is `archive.create: { path: ARCHIVE, ... }`, and `archive.extract` to unpack one";
         "ping" | "tcp_check" | "connect" | "nc" | "telnet" => "here it is `tcp: HOST:PORT`, or `port: N` for this machine";
+        "dig" | "nslookup" | "resolve" | "getent" => "here it is `dns: NAME`";
+        "openssl" | "x509_certificate_info" | "get_certificate" | "ssl" | "certificate" => "here it is `tls: HOST:PORT`, the probe for certificates";
+        "netstat" | "ss" | "lsof" | "listen_ports_facts" => "here it is `port: N` for who listens, or `sockets:` for what is connected";
         "systemd_service" | "systemctl" | "win_service" | "sysvinit" =>
-            "a service of the system file is looked at with `service:`, and `service.start`, `service.stop` and `service.restart` act on it";
+            "a unit of systemd is looked at with `systemd:`, and `systemd.start`, `systemd.restart` and others act on it; for services of the system file it is `service:`, `service.start` and so on";
+        "daemon_reload" => "here it is `systemd.daemon_reload: {}`";
         "restart" | "start" | "restart_service" | "start_service" => "here it is `service.restart: NAME` or `service.start: NAME`";
         "kill" | "signal" | "pkill" | "killall" => "here it is `process.signal: { pid: N, signal: TERM }`";
-        "ps" | "pgrep" => "here it is `process:`, the probe for processes";
-        "df" => "here it is `disk:`, the probe for file systems";
-        "apt" | "yum" | "dnf" | "package" | "pip" | "npm" | "user" | "mount" | "unarchive" | "docker_container" | "docker_compose"
-            | "k8s" | "kubectl" | "helm" | "terraform" | "sql" | "postgresql_query" | "mysql_query" | "reboot" | "hostname" | "find" | "aws" =>
+        "ps" | "pgrep" | "top" => "here it is `process:`, the probe for processes";
+        "df" | "mount" | "mount_facts" => "here it is `disk:`, the probe for file systems; what mounts one is `command: [mount, ...]`";
+        "free" => "here it is `memory:`, the probe for memory";
+        "uptime" | "loadavg" | "hostname" | "uname" => "here it is `host:`, the probe for the machine, or `cpu:` for its load";
+        "nvidia_smi" => "here it is `gpu:`, the probe for graphics processors";
+        "docker_container" | "docker_container_info" | "docker_host_info" | "docker_login" | "podman_container" =>
+            "containers are looked at with `docker:`; those of a Compose project start `compose.up`, `compose.restart` and others, and a single one `command: [docker, ...]`";
+        "docker_compose" | "docker_compose_v2" | "compose_up" => "here it is `compose.up`, and `compose.down`, `compose.restart` and others; `compose:` only looks";
+        "docker_compose_v2_exec" | "docker_container_exec" | "docker_exec" => "here it is `compose.exec: { service: NAME, argv: [...] }`";
+        "docker_image" | "docker_build" | "docker_image_build" => "here it is `compose.build`, for the services of a Compose project";
+        "git_clone" | "clone" => "a repository is looked at with `git:`, and `git.checkout` takes another state of it; to clone one, use `command: [git, clone, URL, FOLDER]`";
+        "sql" | "query" | "database" => "here it is `postgres:` or `sqlite:` to look, and `postgres.exec` or `sqlite.exec` to change something";
+        "postgresql_query" | "psql" | "postgresql" | "postgresql_script" =>
+            "here it is `postgres: { query: SQL }` to look, and `postgres.exec: { statements: [SQL] }` to change something";
+        "postgresql_info" | "postgresql_ping" | "pg_isready" => "here it is `postgres:`, the probe for PostgreSQL";
+        "postgresql_db" | "pg_dump" | "pg_restore" => "here it is `postgres.dump` and `postgres.restore`; statements runs `postgres.exec`";
+        "sqlite3" => "here it is `sqlite: { path: FILE, query: SQL }` to look, and `sqlite.exec: { path: FILE, statements: [SQL] }` to change something";
+        "redis_cli" | "redis_info" | "redis_data" => "here it is `redis:` to look, and `redis.command: { argv: [WORD, ...] }` for any command";
+        "s3" | "aws_s3" | "s3_object" | "s3_object_info" | "s3_sync" | "s3cmd" | "minio" | "gsutil" =>
+            "here it is `object_store:` to look, and `object_store.get`, `object_store.put` and `object_store.sync` to move files";
+        "aws" => "what is in S3 do `object_store:`, `object_store.get`, `object_store.put` and `object_store.sync`; for other services use `command: [aws, ...]`";
+        "prometheus" | "promql" => "here it is `metrics: URL`, the probe for what a program measures of itself";
+        "apt" | "yum" | "dnf" | "package" | "pip" | "npm" | "user" | "k8s" | "kubectl" | "helm" | "terraform" | "mysql" | "mysql_query" | "mongodb" | "reboot"
+            | "cron" | "crontab" | "podman" | "ssh" =>
             "there is no module for it: use `command: [PROGRAM, ...]`, with `effect: read` if it only looks";
     }
 }
