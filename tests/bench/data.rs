@@ -125,15 +125,7 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
     let memory = Samples(vec![peak_memory(&mut project.runbook(&["play", "query-2"]))]);
     table.push("data", Row::new("– memory", "MiB", memory).target(Target::AtMost(100.0)));
 
-    project.playbook(
-        "log",
-        &format!("  - log: {{ path: \"{name}\", pattern: 'refus(ed|ing) .*timeout', max_lines: 20 }}\n    expect: count >= 0\n"),
-    );
-    let mut ours = || wall(&mut project.runbook(&["play", "log"]));
-    let mut grep = || wall(&mut project.command("grep", &["-cE", "refus(ed|ing) .*timeout", name]));
-    let [ours, grep] = rounds(count, [&mut ours, &mut grep]);
-    let what = format!("`log` over {megabytes} MB: lines of a pattern");
-    table.push("data", Row::new(what, "ms", ours).limit("grep -cE", &grep));
+    logs(&project, name, &since, count, table, &python, duck);
 
     project.playbook("bundle", &format!("  - bundle.collect: {{ to: out/, files: [\"{name}\"], fields: [user_id] }}\n"));
     let mut bundle = || {
@@ -148,6 +140,55 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
     table.push("data", Row::new(what, "ms", bundle).target(Target::AtMost(most)));
     let memory = Samples(vec![peak_memory(&mut project.runbook(&["play", "bundle", "--yes"]))]);
     table.push("data", Row::new("– memory", "MiB", memory).target(Target::AtMost(100.0)));
+}
+
+/// What `log` is asked of the same file: lines of a pattern, a number in a line, a window of time. The peers read the lines as text, as
+/// `log` does.
+fn logs(project: &Project, name: &str, since: &str, count: usize, table: &mut Table, python: &str, duck: bool) {
+    let lines = format!("read_csv('{name}', columns={{line: 'VARCHAR'}}, delim='\\x01', quote='', escape='', header=false)");
+    let total = r#"regexp_extract(line, '"total":([0-9]+)', 1)"#;
+    let time = r#"regexp_extract(line, '"timestamp":"([^"]+)"', 1)"#;
+    let asked = [
+        (
+            "lines of a pattern",
+            "pattern: 'refus(ed|ing) .*timeout'".to_owned(),
+            "regexp_matches(line, 'refus(ed|ing) .*timeout')".to_owned(),
+            "refus(ed|ing) .*timeout",
+        ),
+        (
+            "a number over 2000",
+            r#"pattern: '"total":(?P<total>\d+)', where: total > 2000"#.to_owned(),
+            format!("cast({total} as bigint) > 2000"),
+            r#""total":(2[0-9]{3}|[3-9][0-9]{3}|[0-9]{5,})"#,
+        ),
+        ("the last 15 minutes", format!("since: \"{since}\""), format!("{time} >= '{since}'"), ""),
+    ];
+    for (i, (what, ours, sql, pattern)) in asked.into_iter().enumerate() {
+        let book = format!("log-{i}");
+        project.playbook(&book, &format!("  - log: {{ path: \"{name}\", max_lines: 20, {ours} }}\n    expect: count >= 0\n"));
+        let script =
+            format!("import duckdb; print(duckdb.sql(r\"\"\"select count(*) from {lines} where {sql}\"\"\").fetchall())");
+        let mut ours = || wall(&mut project.runbook(&["play", &book]));
+        let mut by_duck = || if duck { wall(&mut project.command(python, &["-c", &script])) } else { f64::NAN };
+        let mut by_grep =
+            || if pattern.is_empty() { f64::NAN } else { counted(project.command("grep", &["-cE", pattern, name])) };
+        let [ours, by_duck, by_grep] = rounds(count, [&mut ours, &mut by_duck, &mut by_grep]);
+        let what = format!("`log`: {what}");
+        if duck {
+            table.push("data", Row::new(what.clone(), "ms", ours.clone()).limit("DuckDB", &by_duck).target(Target::Times(1.0)));
+        }
+        if !pattern.is_empty() {
+            table.push("data", Row::new(what, "ms", ours).limit("grep -cE", &by_grep));
+        }
+    }
+}
+
+/// The time of a command whose output is read: with it thrown away, grep stops at the first line that it finds.
+fn counted(mut command: Command) -> f64 {
+    let began = std::time::Instant::now();
+    let out = command.stdin(Stdio::null()).output().unwrap();
+    assert!(out.status.success() && !out.stdout.is_empty(), "{command:?}");
+    began.elapsed().as_secs_f64() * 1000.0
 }
 
 /// Writes turns of a week, and gives the second of the last one.

@@ -1,5 +1,9 @@
 //! Many `http` checks of a local nginx in one loop, judged and journalled, beside curl and wrk in the same round.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use runbook_servers::{Guarded, free_port, fresh_folder, have, until};
 
 use crate::Options;
@@ -18,11 +22,9 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
     let server = Server::start();
     let url = format!("http://127.0.0.1:{}/", server.port);
     let project = Project::new();
-    let checks = |count: usize, parallel: usize| {
-        format!("  - for_each: \"{{{{ range({count}) }}}}\"\n    max_parallel: {parallel}\n    http: {url}\n")
-    };
+    let checks =
+        |count: usize, parallel: usize| format!("  - for_each: range({count})\n    max_parallel: {parallel}\n    http: {url}\n");
     project.playbook("one", &format!("  - http: {url}\n"));
-    project.playbook("none", "  - note: nothing\n");
     project.playbook("few", &checks(FEW, 64));
     project.playbook("many", &checks(MANY, 256));
     // curl makes one transfer for each URL that it is given.
@@ -54,7 +56,13 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
         let rate = text.lines().find_map(|l| l.trim().strip_prefix("Requests/sec:")?.trim().parse::<f64>().ok());
         rate.map_or(f64::NAN, |rate| count as f64 / rate * 1000.0)
     };
-    let [few, by_curl, limit_few, many, limit_many, one, none] = rounds(
+    // The probe as its step has it, from the journal, in a program that has asked nothing before; and a request by hand, on a connection
+    // of its own as well.
+    let probe = || {
+        wall(&mut project.runbook(&["play", "one", "--quiet"]));
+        step_time(&project.take_journal())
+    };
+    let [few, by_curl, limit_few, many, limit_many, probe, bare] = rounds(
         options.rounds,
         [
             &mut || play("few"),
@@ -62,11 +70,11 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
             &mut || wrk("64", FEW),
             &mut || play("many"),
             &mut || wrk("256", MANY),
-            &mut || play("one"),
-            &mut || play("none"),
+            &mut || probe(),
+            &mut || by_hand(server.port),
         ],
     );
-    let probe = Samples(one.0.iter().zip(&none.0).map(|(a, b)| a - b).collect());
+    let probe = Samples(probe.0.iter().zip(&bare.0).map(|(a, b)| a - b).collect());
     let more = Samples(many.0.iter().zip(&few.0).map(|(a, b)| (a - b) * 1000.0 / (MANY - FEW) as f64).collect());
     table.push(
         "http",
@@ -82,9 +90,32 @@ pub(crate) fn run(options: &Options, table: &mut Table) {
             .target(Target::Times(1.5)),
     );
     table.push("http", Row::new("  each further check", "µs", more));
-    table.push("http", Row::new("one `http` step more than none", "ms", probe).target(Target::AtMost(1.0)));
+    table.push(
+        "http",
+        Row::new("the first `http` probe of a program, over a bare request", "ms", probe).target(Target::AtMost(1.0)),
+    );
     let memory = Samples((0..3).map(|_| peak_memory(&mut project.runbook(&["play", "many", "--quiet"]))).collect());
     table.push("http", Row::new("  memory of 10,000 checks", "MiB", memory));
+}
+
+/// From the start of the only step to its answer, in milliseconds.
+fn step_time(journal: &str) -> f64 {
+    let at = |event: &str| {
+        let line = journal.lines().find(|l| l.contains(&format!("\"event\":\"{event}\""))).unwrap();
+        let text = line.split_once("\"at\":\"").unwrap().1.split_once('"').unwrap().0;
+        text.parse::<jiff::Timestamp>().unwrap()
+    };
+    at("returned").duration_since(at("step_started")).as_secs_f64() * 1000.0
+}
+
+/// The time of one request over a new connection, in milliseconds.
+fn by_hand(port: u16) -> f64 {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n\r\n").unwrap();
+    let mut answer = [0; 4096];
+    assert!(stream.read(&mut answer).unwrap() > 0);
+    began.elapsed().as_secs_f64() * 1000.0
 }
 
 /// An nginx that says `ok`.
@@ -105,7 +136,7 @@ impl Server {
         std::fs::write(folder.join("nginx.conf"), config).unwrap();
         let prefix = folder.display().to_string();
         let process = Guarded::start(&folder, "TERM", ["nginx", "-e", "stderr", "-p", &prefix, "-c", "nginx.conf"]);
-        until("nginx listens", || process.output(), || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        until("nginx listens", || process.output(), || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Server { port, _process: process }
     }
 }

@@ -70,7 +70,7 @@ impl Row {
         let target = match self.target {
             None => "–".to_owned(),
             Some(Target::AtMost(most)) => format!("≤ {}", figure(most)),
-            Some(Target::Times(times)) => format!("≤ {times} × limit"),
+            Some(Target::Times(times)) => format!("≤ {} × limit", (times * 100.0).round() / 100.0),
             Some(Target::Sum(base, more)) => format!("≤ {base:.0} + {}", figure(more)),
         };
         let (limit, ratio) = match &self.limit {

@@ -143,8 +143,10 @@ fn every_link_leads_somewhere() {
 fn all_of_them_go_into_a_folder() {
     let workspace = project();
     let out = workspace.run(&["doc", "--all", "--output", "out/books"]).expect(0);
-    assert_eq!(out.stdout, "12 runbooks written to out/books, which begin at README.md\n");
     let index = workspace.read("out/books/README.md");
+    let pages = index.matches(".md)").count();
+    assert!(pages > 12, "{index}");
+    assert_eq!(out.stdout, format!("{pages} runbooks written to out/books, which begin at README.md\n"));
     for name in ["sonia/stack-start", "shop/down", "plant/second"] {
         assert!(index.contains(&format!("[{name}]({name}.md)")), "{index}");
     }
@@ -172,7 +174,7 @@ fn all_of_them_go_into_a_folder() {
             seen += 1;
         }
     }
-    assert_eq!(done.len(), 13, "{done:?}");
+    assert_eq!(done.len(), pages + 1, "{done:?}");
     assert!(seen > 60, "{seen}");
     let deploy = workspace.read("out/books/shop/deploy.md");
     assert!(deploy.contains("[Start what is down](up.md)"), "{deploy}");

@@ -241,7 +241,7 @@ fn canary(mark: &Path) -> String {
     )
 }
 
-/// The files to begin with: what is shipped, with all that is beside it, and the fixtures, with a system that knows their names.
+/// The files to begin with: what is shipped, with what it names beside it, and the fixtures, with a system that knows their names.
 fn originals(mark: &Path) -> Vec<Original> {
     let read = |path: &Path| std::fs::read_to_string(path).ok();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -249,8 +249,18 @@ fn originals(mark: &Path) -> Vec<Original> {
         .iter()
         .map(|path| (path.strip_prefix(root).unwrap().to_string_lossy().into_owned(), read(path).unwrap()))
         .collect();
-    let mut out: Vec<Original> =
-        shipped.iter().map(|(path, text)| Original { path: path.clone(), text: text.clone(), beside: shipped.clone() }).collect();
+    // Beside a playbook lie its system and those that it names: all of them, for each of ten thousand edits, would be a thousand times the work.
+    let named = |text: &str, path: &str| {
+        let stem = Path::new(path).file_name().unwrap().to_str().unwrap().trim_end_matches(".yaml").trim_end_matches(".test");
+        stem == "system" || text.contains(stem)
+    };
+    let mut out: Vec<Original> = shipped
+        .iter()
+        .map(|(path, text)| {
+            let beside = shipped.iter().filter(|(other, _)| other != path && named(text, other)).cloned().collect();
+            Original { path: path.clone(), text: text.clone(), beside }
+        })
+        .collect();
     let project = |name: &str| read(&root.join("tests/bad/project").join(name)).unwrap();
     let beside = vec![
         ("playbooks/demo/system.yaml".to_owned(), project("system.yaml")),

@@ -38,6 +38,29 @@ fn a_destroy_step_is_confirmed_without_being_told() {
 }
 
 #[test]
+fn what_only_the_arguments_make_a_loss_is_confirmed_too() {
+    // Whether it destroys is only known once the arguments are.
+    let one = "\nvars: { base: \"http://h\", how: DELETE }\nsteps:\n  - { id: go, http.request: { url: \"{{ base }}/x\", method: \"{{ how }}\" } }\n";
+    let walked =
+        Walk::new(&format!("playbook: A test{one}")).rule(Scripted::gives("http.request", [("status", Value::Int(200))])).go();
+    assert_eq!(walked.result.exit, Exit::InputNeeded);
+    assert!(walked.calls().is_empty());
+    let walked = Walk::new(&format!("playbook: A test{one}"))
+        .rule(Scripted::gives("http.request", [("status", Value::Int(200))]))
+        .answer("go", "go")
+        .go();
+    assert_eq!(walked.result.exit, Exit::Ok);
+    // Of a loop each item that does is asked about, and those that do not are not.
+    let each =
+        "\nsteps:\n  - id: go\n    for_each: [POST, DELETE]\n    http.request: { url: http://h/, method: \"{{ item }}\" }\n";
+    let walked =
+        Walk::new(&format!("playbook: A test{each}")).rule(Scripted::gives("http.request", [("status", Value::Int(200))])).go();
+    assert_eq!(walked.result.exit, Exit::InputNeeded);
+    assert_eq!(walked.calls().len(), 1);
+    assert_eq!(walked.world.asked.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn a_loop_is_confirmed_once_or_each() {
     let text = |confirm: &str| {
         format!("\n  - id: go\n    for_each: [a, b, c]\n    confirm: {confirm}\n    dir.create: \"/{{{{ item }}}}\"\n")

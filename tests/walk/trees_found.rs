@@ -95,6 +95,18 @@ fn a_remedy_never_runs_and_can_be_pasted() {
 }
 
 #[test]
+fn a_remedy_is_for_the_stack_that_was_looked_at() {
+    let walked = leads_to("    finding: down\n    remedy: { play: fix, with: { zone: z } }\n")
+        .file("system.yaml", "system: s\nvars: { ports_from: 7000, zone: a, other: b }\n")
+        .file("fix.yaml", "playbook: Fix\nparams: { zone: { type: string } }\nsteps:\n  - note: \"{{ params.zone }} {{ ports_from }} {{ other }}\"\n")
+        .param("ports_from", "9000")
+        .param("zone", "q")
+        .go();
+    // What the tree gives goes before what was given to the tree.
+    assert_eq!(next(&walked)[0], "runbook play fix --param zone=z --param ports_from=9000");
+}
+
+#[test]
 fn a_remedy_of_steps_is_named_and_one_that_cannot_be_told_says_why() {
     let steps = "    finding: down\n    remedy: { steps: [{ name: Stop it, note: x }, { note: Start it }] }\n";
     let walked = leads_to(steps).go();

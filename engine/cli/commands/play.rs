@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -47,10 +47,11 @@ impl Want {
 }
 
 /// What was typed: the arguments, and under which command.
-#[derive(Clone, Copy)]
 struct Typed<'a> {
     play: &'a Play,
     want: Want,
+    /// Where the hook that runs before the thread waits finds the sink.
+    waiting: Arc<OnceLock<Weak<Sink>>>,
 }
 
 /// Says that there are warnings. Whoever runs a playbook is seldom the one who mends it, so they do not stand before the run at length.
@@ -106,7 +107,15 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
     };
     let root = loader.root().to_owned();
     // One thread walks; modules wait for the world on it. A second one would only cost wake-ups.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Whenever the thread is about to wait, what the sink kept back is written.
+    let waiting: Arc<OnceLock<Weak<Sink>>> = Arc::default();
+    let sink = waiting.clone();
+    let before_waiting = move || {
+        if let Some(sink) = sink.get().and_then(Weak::upgrade) {
+            sink.flush();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(before_waiting).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(context, &format!("the engine cannot start: {error}"), None);
@@ -115,7 +124,7 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
     };
     let plan = Arc::new(loaded.plan);
     let answered: HashSet<String> = file.answers.keys().chain(file.confirms.keys()).cloned().collect();
-    let typed = Typed { play: &play, want };
+    let typed = Typed { play: &play, want, waiting };
     let exit = runtime.block_on(go(context, typed, plan.clone(), &registry, &root, &state, file));
     runtime.shutdown_background();
     if exit == Exit::InputNeeded {
@@ -172,7 +181,7 @@ fn declared_env(context: &Context, plan: &Plan, redactor: &Redactor) -> HashMap<
 
 async fn go(
     context: &Context,
-    Typed { play, want }: Typed<'_>,
+    Typed { play, want, waiting }: Typed<'_>,
     plan: Arc<Plan>,
     registry: &Registry,
     root: &Path,
@@ -223,6 +232,9 @@ async fn go(
     let output = Output::new(context);
     let listener = output.clone();
     let sink = Arc::new(Sink::new(Some(journal), redactor, Box::new(move |record| listener.record(record))));
+    if waiting.set(Arc::downgrade(&sink)).is_ok() {
+        sink.gather();
+    }
     let stop = Stop::default();
     let progress_sink = Arc::downgrade(&sink);
     let host = Arc::new(LiveHost::new(stop.clone(), context.env_map(), move |path, text| {

@@ -30,7 +30,7 @@ impl View {
     }
 
     /// A line about a step that is only shown from a verbosity on.
-    pub(super) fn remark(&self, path: &StepPath, verbosity: u8, glyph: &str, text: &str, out: &mut Vec<Line>) {
+    pub(super) fn remark(&self, path: &StepPath, verbosity: u8, glyph: &str, text: impl FnOnce() -> String, out: &mut Vec<Line>) {
         if !self.level.is_verbose(verbosity) {
             return;
         }
@@ -38,7 +38,7 @@ impl View {
             Some(step) => (self.depth(&step.parent), self.full_label(&step.parent, &step.label)),
             None => (0, path.to_string()),
         };
-        let line = Line::indent(self.layout.name_column(depth)).with(Ink::Dim, &format!("{glyph} {label}: {text}"));
+        let line = Line::indent(self.layout.name_column(depth)).with(Ink::Dim, &format!("{glyph} {label}: {}", text()));
         out.push(line.fit(self.layout.policy.width, self.layout.glyphs.ellipsis));
     }
 

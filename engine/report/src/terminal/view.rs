@@ -142,22 +142,22 @@ impl View {
             }
             Event::StepProgress { path, text } => {
                 self.live.progress(path, text);
-                self.remark(path, 2, self.layout.glyphs.dot, text, out);
+                self.remark(path, 2, self.layout.glyphs.dot, || text.clone(), out);
             }
             Event::AttemptFailed { path, attempt, message, next_ms } => {
                 self.live.attempt_failed(path, *attempt, message);
-                let text = format!("attempt {attempt} failed: {message}; next in {}", human::duration(*next_ms));
-                self.remark(path, 1, self.layout.glyphs.dot, &text, out);
+                let text = || format!("attempt {attempt} failed: {message}; next in {}", human::duration(*next_ms));
+                self.remark(path, 1, self.layout.glyphs.dot, text, out);
             }
             Event::Intent { path, module, args, effect, .. } => {
-                self.remark(path, 1, self.layout.glyphs.arrow, &format!("{module} ({effect}) {args}"), out);
+                self.remark(path, 1, self.layout.glyphs.arrow, || format!("{module} ({effect}) {args}"), out);
             }
             Event::Returned { path, module, answer, .. } => {
                 if let Answer::Planned { forecast } = answer {
                     self.planned.insert(path.clone(), forecast.clone());
                 }
-                let text = serde_json::to_string(answer).unwrap_or_default();
-                self.remark(path, 2, self.layout.glyphs.arrow, &format!("{module} gave {text}"), out);
+                let text = || format!("{module} gave {}", serde_json::to_string(answer).unwrap_or_default());
+                self.remark(path, 2, self.layout.glyphs.arrow, text, out);
             }
             Event::Asked { path, text, .. } => self.live.progress(path, &format!("waiting for an answer: {text}")),
             Event::Replied { path, id, reply } => {
