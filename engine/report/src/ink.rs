@@ -164,17 +164,26 @@ impl Line {
     }
 }
 
-/// Splits a text after so many columns.
+/// Splits a text after so many columns; what takes no room of its own stays with the character before it, which it may make wider
+/// (`*` with an emoji's variation selector takes two columns).
 pub(crate) fn split_at_width(text: &str, width: usize) -> (&str, &str) {
     let mut used = 0;
-    for (at, c) in text.char_indices() {
-        let wide = measure_text_width(c.encode_utf8(&mut [0; 4]));
+    for (at, cluster) in clusters(text) {
+        let wide = measure_text_width(cluster);
         if used + wide > width {
             return text.split_at(at);
         }
         used += wide;
     }
     (text, "")
+}
+
+/// The characters of a text, each with those after it that take no room of their own, and where each begins.
+pub(crate) fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
+    let starts = text.char_indices().filter(|(at, c)| *at == 0 || measure_text_width(c.encode_utf8(&mut [0; 4])) > 0);
+    let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
+    starts.into_iter().zip(ends).map(|(start, end)| (start, &text[start..end]))
 }
 
 /// Cuts a text to a width, with an ellipsis for what is lost.

@@ -45,16 +45,13 @@ fn place_words(place: &Place, room: usize, ellipsis: &str) -> String {
         return format!("at {text}");
     }
     let room = room.saturating_sub(console::measure_text_width(ellipsis));
-    let mut tail: Vec<char> = Vec::new();
     let mut used = 0;
-    for c in text.chars().rev() {
-        used += console::measure_text_width(c.encode_utf8(&mut [0; 4]));
-        if used > room {
-            break;
-        }
-        tail.push(c);
-    }
-    format!("at {ellipsis}{}", tail.iter().rev().collect::<String>())
+    let tail = crate::ink::clusters(&text).rev().take_while(|(_, cluster)| {
+        used += console::measure_text_width(cluster);
+        used <= room
+    });
+    let start = tail.last().map_or(text.len(), |(at, _)| at);
+    format!("at {ellipsis}{}", &text[start..])
 }
 
 /// A line of `expect` with what it saw: `✗ status == 200   (status was 503)`.

@@ -205,6 +205,17 @@ proptest! {
     }
 }
 
+/// Found by `whatever_is_printed_fits`: a keycap's selector makes the star before it two columns wide.
+#[test]
+fn selectors_of_emoji_count_where_a_line_is_cut() {
+    for text in ["*\u{fe0f}".repeat(40), "a*\u{fe0f}".repeat(40), "\u{fe0f}*".repeat(40), "1\u{fe0f}\u{20e3} ".repeat(30)] {
+        for width in 30..60 {
+            let shown = runs::show(&everywhere(&text).records, &TermPolicy::text(width, true), Level::Verbose(2));
+            crate::golden::fits(&shown, width);
+        }
+    }
+}
+
 #[test]
 fn a_place_is_sanitized() {
     let mut script = everywhere("x");
