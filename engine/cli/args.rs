@@ -79,7 +79,7 @@ pub(crate) enum Command {
     /// Run a playbook.
     Play(Play),
     /// Walk a triage tree: find out what is wrong and what to do about it.
-    Triage(Play),
+    Triage(Triage),
     /// List the playbooks.
     List,
     /// Show what a playbook does, its parameters and steps.
@@ -111,11 +111,12 @@ pub(crate) enum Command {
         #[arg(default_value = "playbook")]
         which: SchemaKind,
     },
-    /// Write the questions of a playbook as an answers file to fill in.
+    /// Write the questions of a playbook as an answers file to fill in, or what people answered in a run.
     ///
-    /// With --json, the questions as one document: for each its id, where the answer stands, what is asked and what it takes.
+    /// With --json, the questions of a playbook as one document: for each its id, where the answer stands, what is asked and what it
+    /// takes.
     Answers {
-        /// The playbook.
+        /// The playbook; or a run: its id, a unique part of it, or `latest`.
         name: String,
         /// The system's profile.
         #[arg(long)]
@@ -157,6 +158,38 @@ pub(crate) enum Command {
 pub(crate) struct Play {
     /// The playbook: its name, system/name, or a path.
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// Walk a triage tree.
+#[derive(Debug, Args)]
+pub(crate) struct Triage {
+    /// The tree: its name, system/name, or a path.
+    #[arg(required_unless_present = "resume")]
+    pub(crate) name: Option<String>,
+    /// Go on with a session that was left: what people answered is kept, what checks saw is looked at again. The run's id, a unique part
+    /// of it, or nothing for the latest.
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest", conflicts_with = "name")]
+    pub(crate) resume: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+}
+
+/// What becomes of a remedy, said beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RemedyArg {
+    /// Say what it would do.
+    DryRun,
+    /// Run it, verify it, and ask the tree again.
+    Run,
+    /// Leave it; nobody is asked.
+    Leave,
+}
+
+/// How a playbook is run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunOptions {
     /// A parameter, or a variable of the system for this run.
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) param: Vec<(String, String)>,
@@ -172,6 +205,12 @@ pub(crate) struct Play {
     /// Of a triage tree: exit 12 if it found a fault, 13 if it found nothing.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Of a triage tree: what becomes of the remedy of what it finds; a person is asked else, and nobody else runs one.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) remedy: Option<RemedyArg>,
+    /// Of a triage tree: ask at each question, also where a check can answer.
+    #[arg(long)]
+    pub(crate) step: bool,
 }
 
 /// Write a new playbook.

@@ -122,6 +122,9 @@ impl Walk {
                 root: "/project".into(),
                 invocation: "runbook play test".into(),
                 detailed_exit: self.detailed_exit,
+                resumes: None,
+                profile: None,
+                step: false,
             };
             runbook_runtime::run(Arc::new(loaded.plan), &registry, &world, inputs).await
         };

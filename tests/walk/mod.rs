@@ -8,6 +8,7 @@ mod people;
 mod plays;
 mod retries;
 mod services;
+mod sessions;
 mod steps;
 mod trees;
 mod trees_found;

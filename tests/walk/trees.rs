@@ -106,7 +106,7 @@ fn a_person_is_asked_what_the_check_cannot_tell() {
     let asked = walked.world.asked.lock().unwrap();
     assert_eq!((asked[0].id.as_str(), asked[0].text.as_str()), ("up", "Is it up?"));
     assert_eq!(asked[0].details, ["the check cannot tell: no permission"]);
-    let QuestionKind::Ask { choices, default, .. } = &asked[0].kind else { panic!("{asked:?}") };
+    let QuestionKind::Node { choices, suggestion: default, .. } = &asked[0].kind else { panic!("{asked:?}") };
     assert_eq!(choices.iter().map(ToString::to_string).collect::<Vec<_>>(), ["yes", "no", "unknown"]);
     assert!(default.is_none());
 }
@@ -232,7 +232,7 @@ fn choices_may_be_made_when_the_tree_is_walked() {
     let walked = Walk::new(text).answer("kind", "b").go();
     assert_eq!(walked.findings(), ["after"]);
     let asked = walked.world.asked.lock().unwrap();
-    assert!(matches!(&asked[0].kind, QuestionKind::Ask { default: Some(d), .. } if d.to_string() == "b"), "{asked:?}");
+    assert!(matches!(&asked[0].kind, QuestionKind::Node { suggestion: Some(d), .. } if d.to_string() == "b"), "{asked:?}");
     drop(asked);
     let walked = Walk::new(&text.replace("[a, b, c]", "[]")).go();
     assert_eq!(walked.result.exit, Exit::Failed);
@@ -245,7 +245,7 @@ fn auto_says_whether_the_check_is_taken_at_its_word() {
     assert_eq!((walked.answers(), walked.findings()), (vec!["up yes test".to_owned()], vec!["healthy".to_owned()]));
     {
         let asked = walked.world.asked.lock().unwrap();
-        assert!(matches!(&asked[0].kind, QuestionKind::Ask { default: Some(d), .. } if d.as_str() == Some("no")), "{asked:?}");
+        assert!(matches!(&asked[0].kind, QuestionKind::Node { suggestion: Some(d), .. } if d.as_str() == Some("no")), "{asked:?}");
         assert_eq!(asked[0].details, ["the check says no: listening   (listening was false)"]);
         let events = walked.world.events.lock().unwrap();
         let probe =
@@ -254,7 +254,7 @@ fn auto_says_whether_the_check_is_taken_at_its_word() {
     }
     let walked = tree(&with("never")).rule(listening(false)).answer("up", "no").go();
     let asked = walked.world.asked.lock().unwrap();
-    assert!(matches!(&asked[0].kind, QuestionKind::Ask { default: None, .. }), "{asked:?}");
+    assert!(matches!(&asked[0].kind, QuestionKind::Node { suggestion: None, .. }), "{asked:?}");
     drop(asked);
     for auto in ["suggest", "never"] {
         assert_eq!(tree(&with(auto)).rule(listening(true)).go().result.exit, Exit::InputNeeded, "{auto}");

@@ -111,7 +111,8 @@ fn a_remedy_of_steps_is_named_and_one_that_cannot_be_told_says_why() {
     let steps = "    finding: down\n    remedy: { steps: [{ name: Stop it, note: x }, { note: Start it }] }\n";
     let walked = leads_to(steps).go();
     assert_eq!(proposals(&walked)[0].as_ref().unwrap().steps, ["Stop it", "Start it"]);
-    assert_eq!((walked.notes().len(), next(&walked)), (0, vec!["runbook runs show test-run".to_owned()]));
+    // Steps have no playbook to be played; the tree runs them when it is told to.
+    assert_eq!((walked.notes().len(), next(&walked)[0].as_str()), (0, "runbook play test --remedy run"));
     let wrong = "    finding: down\n    remedy: { play: fix, with: { name: \"{{ [1][5] }}\" } }\n";
     let walked = leads_to(wrong)
         .file("fix.yaml", "playbook: Fix\nparams: { name: { type: string } }\nsteps:\n  - note: \"{{ params.name }}\"\n")

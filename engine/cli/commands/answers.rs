@@ -9,7 +9,7 @@ use runbook_core::module::Registry;
 use runbook_lang::{DiskLoader, Options, answers_sheet, answers_template, read_answers};
 use runbook_runtime::live::FileAnswers;
 
-use super::{loader, say, tell_diagnostics};
+use super::{loader, resumed, say, tell_diagnostics};
 use crate::context::Context;
 
 /// So many lines of a file to fill in are shown where an answer is missing; more are only named.
@@ -21,6 +21,9 @@ pub(crate) fn answers(context: &Context, name: &str, profile: Option<String>) ->
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
+    if resumed::is_run(name) {
+        return resumed::answers(context, name);
+    }
     let registry = crate::registry::registry(context);
     match runbook_lang::load(&loader, name, &registry, &Options { profile }) {
         Ok(loaded) => {

@@ -13,6 +13,7 @@ mod modules;
 mod new;
 mod play;
 mod reading;
+mod resumed;
 mod runs;
 mod schema;
 mod show;
@@ -38,7 +39,7 @@ pub(crate) fn dispatch(cli: Cli) -> Exit {
     context.start_logging();
     match command {
         Command::Play(args) => play::play(&context, args, play::Want::Anything),
-        Command::Triage(args) => play::play(&context, args, play::Want::Tree),
+        Command::Triage(args) => play::triage(&context, args),
         Command::List => list::list(&context),
         Command::Fmt(args) => fmt::fmt(&context, &args),
         Command::Test(args) => test::test(&context, &args),

@@ -6,13 +6,17 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use runbook_core::diagnostic::Diagnostic;
 use runbook_core::event::Event;
 use runbook_core::exit::Exit;
 use runbook_core::model::{Contents, Plan};
 use runbook_core::module::Registry;
+use runbook_core::session::RemedyChoice;
 use runbook_core::world::StopReason;
+use runbook_report::picture::Picture;
+use runbook_report::{Known, TermPolicy};
 use runbook_runtime::journal::{JournalWriter, new_run_id};
 use runbook_runtime::live::{Answers, FileAnswers, LiveHost, LiveOptions, LiveWorld};
 use runbook_runtime::lock::{Holder, Lock, LockError};
@@ -22,7 +26,8 @@ use runbook_runtime::sink::Sink;
 use runbook_runtime::{Inputs, LockWish};
 
 use super::{answers, complain, loader, tell_diagnostics};
-use crate::args::Play;
+use super::resumed::Resumed;
+use crate::args::{Play, RemedyArg, Triage};
 use crate::context::Context;
 use crate::operator::Prompt;
 use crate::output::Output;
@@ -52,6 +57,8 @@ struct Typed<'a> {
     want: Want,
     /// Where the hook that runs before the thread waits finds the sink.
     waiting: Arc<OnceLock<Weak<Sink>>>,
+    /// The session that is gone on with.
+    resumed: Option<Resumed>,
 }
 
 /// Says that there are warnings. Whoever runs a playbook is seldom the one who mends it, so they do not stand before the run at length.
@@ -63,13 +70,33 @@ fn mention(name: &str, warnings: &[Diagnostic]) {
     let _ = std::io::stderr().lock().write_all(runbook_report::sanitize(&said).as_bytes());
 }
 
+/// Walks a triage tree, or goes on with a session.
+pub(crate) fn triage(context: &Context, args: Triage) -> Exit {
+    let Triage { name, resume, options } = args;
+    match (name, resume) {
+        (_, Some(run)) => match Resumed::read(context, &run) {
+            Ok(resumed) => {
+                let play = Play { name: resumed.tree.clone(), options: resumed.options(options) };
+                go_on(context, play, Want::Tree, Some(resumed))
+            }
+            Err(exit) => exit,
+        },
+        (Some(name), None) => play(context, Play { name, options }, Want::Tree),
+        (None, None) => Exit::Usage,
+    }
+}
+
 pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
+    go_on(context, play, want, None)
+}
+
+fn go_on(context: &Context, play: Play, want: Want, resumed: Option<Resumed>) -> Exit {
     let loader = match loader(context) {
         Ok(loader) => loader,
         Err(exit) => return exit,
     };
     let registry = crate::registry::registry(context);
-    let options = runbook_lang::Options { profile: play.profile.clone() };
+    let options = runbook_lang::Options { profile: play.options.profile.clone() };
     let loaded = match runbook_lang::load(&loader, &play.name, &registry, &options) {
         Ok(loaded) => loaded,
         Err(failed) => {
@@ -93,6 +120,18 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
             Some(&format!("run it with `{command}`; `runbook list` shows which playbooks are trees")),
         );
         return Exit::Invalid;
+    }
+    if let Some(resumed) = resumed.as_ref().filter(|r| r.digest != loaded.plan.digest) {
+        complain(
+            context,
+            &format!("`{}` or what it needs was changed since the session {} was left; nothing was run", play.name, resumed.run),
+            Some(&format!(
+                "begin anew with `{}`; `runbook answers {} > answers.yaml` keeps what was answered, for --answers",
+                invocation(context, &play, &loaded.plan, Want::Tree),
+                resumed.run
+            )),
+        );
+        return Exit::Refused;
     }
     let state = match context.state() {
         Ok(state) => state,
@@ -124,11 +163,12 @@ pub(crate) fn play(context: &Context, play: Play, want: Want) -> Exit {
     };
     let plan = Arc::new(loaded.plan);
     let answered: HashSet<String> = file.answers.keys().chain(file.confirms.keys()).cloned().collect();
-    let typed = Typed { play: &play, want, waiting };
+    let typed = Typed { play: &play, want, waiting, resumed };
     let exit = runtime.block_on(go(context, typed, plan.clone(), &registry, &root, &state, file));
     runtime.shutdown_background();
-    if exit == Exit::InputNeeded {
-        let answered = answered.into_iter().chain(play.param.iter().map(|(name, _)| name.clone())).collect();
+    // Who sat there left on purpose, and was told how to come back.
+    if exit == Exit::InputNeeded && !context.can_ask() {
+        let answered = answered.into_iter().chain(play.options.param.iter().map(|(name, _)| name.clone())).collect();
         answers::tell_missing(context, &plan, &registry, &answered);
     }
     exit
@@ -142,7 +182,7 @@ fn invocation(context: &Context, play: &Play, plan: &Plan, want: Want) -> String
         let params = &plan.root_unit().playbook.params;
         params.iter().any(|p| p.name.value == name && p.ty == runbook_core::model::ParamType::Secret)
     };
-    for (flag, values) in [("--param", &play.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)]
+    for (flag, values) in [("--param", &play.options.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)]
     {
         for (name, value) in values.iter().filter(|(name, _)| flag != "--param" || !secret(name)) {
             words.push(format!("{flag} {}", quote(&format!("{name}={value}"))));
@@ -151,10 +191,13 @@ fn invocation(context: &Context, play: &Play, plan: &Plan, want: Want) -> String
     if let Some(file) = &context.common.answers {
         words.push(format!("--answers {}", quote(&file.to_string_lossy())));
     }
-    if let Some(profile) = &play.profile {
+    if let Some(profile) = &play.options.profile {
         words.push(format!("--profile {}", quote(profile)));
     }
-    if play.detailed_exitcode {
+    if let Some(remedy) = play.options.remedy.and_then(|r| r.to_possible_value()).filter(|_| want == Want::Tree) {
+        words.push(format!("--remedy {}", remedy.get_name()));
+    }
+    if play.options.detailed_exitcode {
         words.push("--detailed-exitcode".to_owned());
     }
     if context.common.yes {
@@ -181,7 +224,7 @@ fn declared_env(context: &Context, plan: &Plan, redactor: &Redactor) -> HashMap<
 
 async fn go(
     context: &Context,
-    Typed { play, want, waiting }: Typed<'_>,
+    Typed { play, want, waiting, resumed }: Typed<'_>,
     plan: Arc<Plan>,
     registry: &Registry,
     root: &Path,
@@ -195,17 +238,20 @@ async fn go(
         operator: context.operator(),
         host: context.host(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        params: play.param.clone(),
+        params: play.options.param.clone(),
         env: declared_env(context, &plan, &redactor),
         state: state.display().to_string(),
         invocation: invocation(context, play, &plan, want),
-        detailed_exit: play.detailed_exitcode,
+        detailed_exit: play.options.detailed_exitcode,
+        resumes: resumed.as_ref().map(|r| r.run.clone()),
+        step: play.options.step,
+        profile: play.options.profile.clone(),
         root: root.to_owned(),
         program: std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "runbook".to_owned()),
     };
     for param in &plan.root_unit().playbook.params {
         if param.ty == runbook_core::model::ParamType::Secret
-            && let Some((_, value)) = play.param.iter().find(|(n, _)| *n == param.name.value)
+            && let Some((_, value)) = play.options.param.iter().find(|(n, _)| *n == param.name.value)
         {
             redactor.learn(&param.name.value, value);
         }
@@ -214,6 +260,7 @@ async fn go(
         Ok(wish) => wish,
         Err(mistakes) => return invalid(context, &plan, &mistakes),
     };
+    let held = wish.as_ref().map(|w| w.name.clone());
     let _lock = match wish {
         Some(wish) => match take_lock(context, play, &given, &plan, wish, state) {
             Ok(lock) => Some(lock),
@@ -242,15 +289,29 @@ async fn go(
             let _ = sink.record(Timestamp::now(), Event::StepProgress { path, text: text.to_owned() }, false);
         }
     }));
-    watch(context, &stop, &host, &sink, play.timeout);
+    watch(context, &stop, &host, &sink, play.options.timeout);
     let answers = Answers::new(
         context.common.yes,
         context.common.answer.iter().cloned().collect(),
         context.common.confirm.iter().cloned().collect(),
     )
-    .with_file(file);
-    let operator =
-        context.can_ask().then(|| Box::new(Prompt { output: output.clone() }) as Box<dyn runbook_runtime::live::Operator>);
+    .with_file(file)
+    .with_remedy(play.options.remedy.map(|r| match r {
+        RemedyArg::DryRun => RemedyChoice::DryRun,
+        RemedyArg::Run => RemedyChoice::Run,
+        RemedyArg::Leave => RemedyChoice::Leave,
+    }))
+    .with_resumed(resumed.map(|r| r.answers).unwrap_or_default());
+    let operator = context.can_ask().then(|| {
+        let (plan, registry) = (plan.clone(), registry.clone());
+        let draw = move |way: &[&str], here: &str, policy: &TermPolicy| {
+            let given = runbook_core::inputs::Given::default();
+            let picture = Picture::of(&plan, &registry, &Known::new(plan.root_unit(), &given));
+            picture.text_with_way(policy, way, Some(here))
+        };
+        let (output, run) = (output.clone(), run.clone());
+        Box::new(Prompt { output, run, policy: context.err, draw: Arc::new(draw) }) as Box<dyn runbook_runtime::live::Operator>
+    });
     let world = LiveWorld::new(LiveOptions {
         registry: registry.clone(),
         host,
@@ -260,6 +321,9 @@ async fn go(
         operator,
         root: root.to_owned(),
         state: state.to_owned(),
+        holder: holder(&given, &plan),
+        lock_wait: play.options.lock_timeout.unwrap_or_default(),
+        held,
     });
     let ticking = output.clone();
     tokio::spawn(async move {
@@ -296,40 +360,26 @@ fn invalid(context: &Context, plan: &Plan, mistakes: &[String]) -> Exit {
     Exit::Invalid
 }
 
-fn take_lock(context: &Context, play: &Play, given: &Inputs, plan: &Plan, wish: LockWish, state: &Path) -> Result<Lock, Exit> {
-    let holder = Holder {
+/// Who this run is to those who wait for its lock.
+fn holder(given: &Inputs, plan: &Plan) -> Holder {
+    Holder {
         run: given.run.clone(),
         playbook: plan.root.clone(),
         pid: std::process::id(),
         operator: given.operator.clone(),
         since: Timestamp::now(),
-    };
-    let wait = play.lock_timeout.or(wish.wait).unwrap_or(Duration::ZERO);
-    Lock::take(&state.join("locks"), &wish.name, &holder, wait).map_err(|error| match error {
-        LockError::Held(holder) => {
-            let who = match holder {
-                Some(h) => format!(
-                    "{} (run {}, pid {}, {}) holds it since {}",
-                    h.playbook,
-                    h.run,
-                    h.pid,
-                    h.operator,
-                    h.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-                ),
-                None => "another run holds it".to_owned(),
-            };
-            let help = "wait for it to end, or wait here with --lock-timeout 5m; nothing was changed";
-            complain(context, &format!("the lock `{}` is taken: {who}", wish.name), Some(help));
-            Exit::Refused
-        }
-        LockError::Io(error) => {
-            complain(
-                context,
-                &format!("the lock `{}` cannot be taken in {}: {error}", wish.name, state.display()),
-                Some("give a folder you may write with --state DIR"),
-            );
-            Exit::Internal
-        }
+    }
+}
+
+fn take_lock(context: &Context, play: &Play, given: &Inputs, plan: &Plan, wish: LockWish, state: &Path) -> Result<Lock, Exit> {
+    let wait = play.options.lock_timeout.or(wish.wait).unwrap_or(Duration::ZERO);
+    Lock::take(&state.join("locks"), &wish.name, &holder(given, plan), wait).map_err(|error| {
+        let (help, exit) = match &error {
+            LockError::Held(_) => ("wait for it to end, or wait here with --lock-timeout 5m; nothing was changed", Exit::Refused),
+            LockError::Io(_) => ("give a folder you may write with --state DIR", Exit::Internal),
+        };
+        complain(context, &error.words(&wish.name), Some(help));
+        exit
     })
 }
 
@@ -343,6 +393,7 @@ fn watch(context: &Context, stop: &Stop, host: &Arc<LiveHost>, sink: &Arc<Sink>,
             return;
         }
         first_host.kill_all();
+        crate::operator::keys::restore();
         let exit = match reason {
             StopReason::Terminate => Exit::Terminated,
             StopReason::Hangup => Exit::Hangup,

@@ -256,6 +256,12 @@ pub enum Event {
         /// Whether it is a triage tree.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         triage: bool,
+        /// The run whose session this one goes on with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumes: Option<String>,
+        /// The system's profile, if one was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
         /// The steps at the top level; of a tree its questions.
         outline: Vec<Outline>,
     },
@@ -498,6 +504,36 @@ pub enum Event {
         answered: u32,
         /// How many of all were answered with `unknown`.
         unknown: u32,
+        /// How many of those that people answered say something else than their checks.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        overridden: u32,
+        /// How many of those that people answered were passed over.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        skipped: u32,
+    },
+    /// The person went back to a question that was answered before. What was answered and found from there on no longer counts.
+    WentBack {
+        /// The path of the node that was left, or of the tree's end.
+        path: StepPath,
+        /// The tree.
+        playbook: String,
+        /// The key of the node that is asked again.
+        key: String,
+        /// Its question.
+        question: String,
+    },
+    /// A remedy was run, and the tree was asked again.
+    Remedied {
+        /// The remedy's path.
+        path: StepPath,
+        /// The tree.
+        playbook: String,
+        /// The finding it was for.
+        finding: String,
+        /// Whether it helped.
+        outcome: Remedied,
+        /// How it ended, in one line.
+        message: String,
     },
     /// A precondition does not hold.
     Blocked {
@@ -569,6 +605,36 @@ pub enum Event {
     },
 }
 
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Whether a remedy helped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedied {
+    /// It ran, what it is verified by holds, and the tree no longer finds it.
+    Fixed,
+    /// It ran, and the tree still finds it, or what it is verified by does not hold.
+    NotFixed,
+    /// It failed.
+    Failed,
+    /// It was held back by its cooldown or limit: nothing ran.
+    HeldBack,
+}
+
+impl Remedied {
+    /// In words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Remedied::Fixed => "fixed",
+            Remedied::NotFixed => "not fixed",
+            Remedied::Failed => "failed",
+            Remedied::HeldBack => "held back",
+        }
+    }
+}
+
 /// Who answered a question of a triage tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -583,6 +649,10 @@ pub enum AnswerOrigin {
     File,
     /// A person who took the suggestion.
     Default,
+    /// A person who passed it over.
+    Skipped,
+    /// A person, in the session that this one goes on with.
+    Resumed,
     /// A test.
     Test,
 }
@@ -594,6 +664,7 @@ impl From<Origin> for AnswerOrigin {
             Origin::Flag => AnswerOrigin::Flag,
             Origin::File => AnswerOrigin::File,
             Origin::Default => AnswerOrigin::Default,
+            Origin::Resumed => AnswerOrigin::Resumed,
             Origin::Test => AnswerOrigin::Test,
         }
     }

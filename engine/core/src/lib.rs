@@ -18,6 +18,7 @@ pub mod node;
 pub mod path;
 pub mod published;
 pub mod report;
+pub mod session;
 pub mod span;
 pub mod suggest;
 pub mod tested;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::event::{AnswerOrigin, CheckLine, Counts, CriticalPath, Evidence, GradeWord, Outcome, RunOutcome};
+use crate::event::{AnswerOrigin, CheckLine, Counts, CriticalPath, Evidence, GradeWord, Outcome, Remedied, RunOutcome};
 use crate::exit::Exit;
 use crate::model::FindingSeverity;
 use crate::module::Effect;
@@ -46,6 +46,10 @@ pub struct Report {
     pub questions: Vec<QuestionReport>,
     /// What triage trees found, in order.
     pub findings: Vec<FindingReport>,
+    /// The remedies that were run, with what came of them. After each the tree was asked again, so that its questions and findings stand
+    /// twice: a finding that is fixed is not in the second half.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<RemediedReport>,
     /// The questions that were asked, with the answers and where they came from.
     pub answers: Vec<AnswerReport>,
     /// What was taken back, and what was not.
@@ -77,6 +81,9 @@ pub struct RunInfo {
     pub host: String,
     /// The program's version.
     pub version: String,
+    /// The run whose session it went on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<String>,
     /// Whether nothing was to be changed.
     pub dry_run: bool,
     /// When it began.
@@ -278,6 +285,10 @@ pub struct QuestionReport {
     pub evidence: String,
     /// The remark of the person who answered.
     pub note: Option<String>,
+    /// How many findings there were before it was asked, so that going back to it takes back those that came after.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub found_before: usize,
 }
 
 /// What a triage tree found.
@@ -297,6 +308,17 @@ pub struct FindingReport {
     pub evidence: Vec<Evidence>,
     /// What could be done about it. It was not done.
     pub remedy: Option<RemedyReport>,
+}
+
+/// A remedy that was run, with what came of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RemediedReport {
+    /// The finding it was for.
+    pub finding: String,
+    /// Whether it helped.
+    pub outcome: Remedied,
+    /// How it ended, in one line.
+    pub message: String,
 }
 
 /// A remedy as it was proposed.
@@ -341,6 +363,12 @@ pub enum ReplyWord {
     Given,
     /// The answer was no.
     Declined,
+    /// The question of a tree was passed over.
+    Skipped,
+    /// The person went back to the question before.
+    Back,
+    /// It was looked at again, and asked again.
+    Again,
     /// Not now.
     Later,
     /// Nobody was there.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::module::{BoxFuture, Effect, Forecast, Touches};
 use crate::path::StepPath;
+use crate::session::{RemedyOffer, Standing};
 use crate::value::Value;
 
 /// A call of a module.
@@ -108,6 +109,9 @@ pub struct Question {
     pub details: Vec<String>,
     /// After so long it counts as unanswered.
     pub timeout: Option<SignedDuration>,
+    /// Whether it is asked anew, so that what was given beforehand no longer answers it: after a person went back to it, or after a remedy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
 }
 
 /// Kinds of questions.
@@ -134,6 +138,20 @@ pub enum QuestionKind {
     Manual,
     /// Whether to accept a failed check, with a reason.
     Override,
+    /// A question of a triage tree.
+    Node {
+        /// The answers that there are: yes, no and unknown, or the choices.
+        choices: Vec<Value>,
+        /// The answer of an empty line: what the checks say, or what was answered before.
+        suggestion: Option<Value>,
+        /// Where the walk stands.
+        standing: Box<Standing>,
+    },
+    /// What is to become of a remedy: one of the words of [`RemedyChoice`](crate::session::RemedyChoice). `--remedy` answers it.
+    Remedy {
+        /// What is offered.
+        offer: RemedyOffer,
+    },
 }
 
 /// What a person, or whoever stands in for one, answered.
@@ -154,6 +172,15 @@ pub enum Reply {
         /// Where it came from.
         origin: Origin,
     },
+    /// Of a tree's question: it is passed over, and the walk goes on as if this had been answered.
+    Skipped {
+        /// `unknown`, or another answer where the author did not write where that leads.
+        value: Value,
+    },
+    /// Of a tree's question: back to the one before.
+    Back,
+    /// Of a tree's question: look again, then ask again.
+    Again,
     /// Not now: the run is parked.
     Later,
     /// Nobody is there to answer.
@@ -184,6 +211,8 @@ pub enum Origin {
     File,
     /// The author's default.
     Default,
+    /// The session that this one goes on with.
+    Resumed,
     /// A test.
     Test,
 }
@@ -204,6 +233,9 @@ pub enum StopReason {
     Journal,
 }
 
+/// A lock that is held until this is dropped.
+pub type Held = Box<dyn std::any::Any + Send>;
+
 /// Everything outside the interpreter.
 pub trait World: Send + Sync {
     /// Runs, plans or replays a module.
@@ -216,6 +248,32 @@ pub trait World: Send + Sync {
     /// asked of the world only in this way. `settled` says that a probe has answered, so that a person would not be asked.
     fn given(&self, _question: &Question, _settled: bool) -> Option<Reply> {
         None
+    }
+
+    /// Whether a person sits there who is asked what is not settled beforehand.
+    fn is_attended(&self) -> bool {
+        false
+    }
+
+    /// When a remedy was tried before, the oldest first. The name is one that [`World::remember_try`] was given.
+    fn tries_of(&self, _remedy: &str) -> Vec<Timestamp> {
+        Vec::new()
+    }
+
+    /// Keeps that a remedy is being tried now, for cooldowns and limits of later runs.
+    ///
+    /// # Errors
+    /// Why it cannot be kept; the remedy must not run then, or it could run more often than its author allows.
+    fn remember_try(&self, _remedy: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Takes a lock for as long as what it returns is kept.
+    ///
+    /// # Errors
+    /// Who holds it, or why it cannot be taken, in words.
+    fn lock<'a>(&'a self, _name: &'a str, _wait: Option<SignedDuration>) -> BoxFuture<'a, Result<Held, String>> {
+        Box::pin(async { Ok(Box::new(()) as Held) })
     }
 
     /// Sleeps; returns early when the run stops.

@@ -6,7 +6,7 @@ use runbook_core::event::{Event, Graded, Record};
 use runbook_core::path::StepPath;
 use runbook_core::report::{
     AnswerReport, BlockedBy, CheckRow, Ending, FORMAT_VERSION, FailedAttempt, FindingReport, GradeReport, QuestionReport,
-    RemedyReport, ReplyWord, Report, ReportInput, RunInfo, RunResult, StepReport, Undo,
+    RemediedReport, RemedyReport, ReplyWord, Report, ReportInput, RunInfo, RunResult, StepReport, Undo,
 };
 use runbook_core::world::Reply;
 use serde_json::Value as Json;
@@ -16,7 +16,9 @@ use serde_json::Value as Json;
 /// `running` says whether something still owns the run; without an end it was interrupted otherwise.
 pub fn document(records: &[Record], running: bool) -> Option<Report> {
     let first = records.first()?;
-    let Event::RunStarted { run, playbook, title, system, digest, operator, host, version, inputs, dry_run, .. } = &first.event
+    let Event::RunStarted {
+        run, playbook, title, system, digest, operator, host, version, inputs, dry_run, resumes, ..
+    } = &first.event
     else {
         return None;
     };
@@ -33,6 +35,7 @@ pub fn document(records: &[Record], running: bool) -> Option<Report> {
             operator: operator.clone(),
             host: host.clone(),
             version: version.clone(),
+            resumes: resumes.clone(),
             dry_run: *dry_run,
             started: first.at,
             finished: None,
@@ -58,6 +61,7 @@ pub fn document(records: &[Record], running: bool) -> Option<Report> {
         verdict: None,
         questions: Vec::new(),
         findings: Vec::new(),
+        remedies: Vec::new(),
         answers: Vec::new(),
         undo: Undo::default(),
         outputs: Json::Null,
@@ -154,7 +158,9 @@ impl Fold {
                 columns: row.columns.clone(),
             }),
             Event::Verdict { playbook, verdict, .. } if *playbook == report.run.playbook => report.verdict = Some(*verdict),
-            Event::NodeAnswered { .. } | Event::Finding { .. } => triage(&record.event, report),
+            Event::NodeAnswered { .. } | Event::Finding { .. } | Event::WentBack { .. } | Event::Remedied { .. } => {
+                triage(&record.event, report);
+            }
             Event::Concluded { playbook, verdict, .. } if *playbook == report.run.playbook => report.verdict = Some(*verdict),
             Event::Blocked { name, message } => {
                 report.blocked.push(BlockedBy { name: name.clone(), message: message.clone() });
@@ -296,7 +302,19 @@ fn graded(graded: &Graded) -> GradeReport {
 fn triage(event: &Event, report: &mut Report) {
     match event.clone() {
         Event::NodeAnswered { path, playbook, key, question, answer, origin, probe, evidence, note, .. } => {
-            report.questions.push(QuestionReport { path, playbook, key, question, answer, origin, probe, evidence, note });
+            let found_before = report.findings.len();
+            report.questions.push(QuestionReport {
+                path,
+                playbook,
+                key,
+                question,
+                answer,
+                origin,
+                probe,
+                evidence,
+                note,
+                found_before,
+            });
         }
         Event::Finding { path, playbook, finding, severity, say, evidence, remedy, .. } => {
             let remedy = remedy.map(|r| RemedyReport {
@@ -307,6 +325,16 @@ fn triage(event: &Event, report: &mut Report) {
                 trouble: r.trouble,
             });
             report.findings.push(FindingReport { path, playbook, finding, severity, say, evidence, remedy });
+        }
+        // What was answered and found from there on was taken back.
+        Event::WentBack { playbook, key, .. } => {
+            if let Some(at) = report.questions.iter().rposition(|q| q.playbook == playbook && q.key == key) {
+                report.findings.truncate(report.questions[at].found_before);
+                report.questions.truncate(at);
+            }
+        }
+        Event::Remedied { finding, outcome, message, .. } => {
+            report.remedies.push(RemediedReport { finding, outcome, message });
         }
         _ => {}
     }
@@ -324,6 +352,12 @@ fn replied(answer: &mut AnswerReport, reply: &Reply) {
             answer.origin = Some(*origin);
             ReplyWord::Declined
         }
+        Reply::Skipped { value } => {
+            answer.value = value.to_json();
+            ReplyWord::Skipped
+        }
+        Reply::Back => ReplyWord::Back,
+        Reply::Again => ReplyWord::Again,
         Reply::Later => ReplyWord::Later,
         Reply::NobodyThere { .. } => ReplyWord::NobodyThere,
         Reply::TimedOut => ReplyWord::TimedOut,

@@ -25,6 +25,7 @@ mod reporter;
 pub mod runs;
 mod sanitize;
 mod schema_doc;
+pub mod session;
 pub mod show;
 mod step_words;
 mod table;

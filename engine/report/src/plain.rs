@@ -277,11 +277,22 @@ impl<W: Write + Send> PlainReporter<W> {
                     self.line(at, &fields.add_some("msg", &seen.message));
                 }
             }
-            Event::Concluded { playbook, verdict, findings, probed, answered, unknown } if !quiet => {
+            Event::WentBack { path, key, question, .. } if !quiet => {
+                self.line(at, &Fields::step(key, path, "back").add("question", question));
+            }
+            Event::Remedied { path, finding, outcome, message, .. } => {
+                let fields = Fields::step(finding, path, "remedied").add("outcome", outcome.word());
+                self.line(at, &fields.add_some("msg", message));
+            }
+            Event::Concluded { playbook, verdict, findings, probed, answered, unknown, overridden, skipped } if !quiet => {
                 let mut fields = Fields::event("concluded").add("playbook", playbook).add("verdict", verdict.word());
                 fields = fields.add_some("findings", &findings.join(","));
                 fields = fields.add("probed", &probed.to_string()).add("answered", &answered.to_string());
-                self.line(at, &fields.add("unknown", &unknown.to_string()));
+                fields = fields.add("unknown", &unknown.to_string());
+                for (name, count) in [("overridden", overridden), ("skipped", skipped)] {
+                    fields = fields.add_some(name, &Some(*count).filter(|n| *n > 0).map(|n| n.to_string()).unwrap_or_default());
+                }
+                self.line(at, &fields);
             }
             Event::Blocked { name, message } => {
                 self.line(at, &Fields::event("blocked").add("name", name).add("msg", message));
@@ -353,6 +364,9 @@ fn reply_fields(fields: Fields, reply: &Reply) -> Fields {
             if let Some(note) = note { fields.add("note", note) } else { fields }
         }
         Reply::Declined { .. } => fields.add("reply", "declined"),
+        Reply::Skipped { value } => fields.add("reply", "skipped").add("value", &value.to_string()),
+        Reply::Back => fields.add("reply", "back"),
+        Reply::Again => fields.add("reply", "again"),
         Reply::Later => fields.add("reply", "later"),
         Reply::NobodyThere { how } => fields.add("reply", "nobody-there").add("how", how),
         Reply::TimedOut => fields.add("reply", "timed-out"),

@@ -271,6 +271,8 @@ fn event_path(event: &Event) -> Option<&StepPath> {
         | Event::Note { path, .. }
         | Event::Row { path, .. }
         | Event::NodeAnswered { path, .. }
+        | Event::WentBack { path, .. }
+        | Event::Remedied { path, .. }
         | Event::Finding { path, .. } => Some(path),
         _ => None,
     }

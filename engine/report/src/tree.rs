@@ -11,6 +11,8 @@ pub(crate) fn origin_word(origin: AnswerOrigin) -> &'static str {
         AnswerOrigin::Flag => "flag",
         AnswerOrigin::File => "file",
         AnswerOrigin::Default => "suggestion taken",
+        AnswerOrigin::Skipped => "skipped",
+        AnswerOrigin::Resumed => "answered before",
         AnswerOrigin::Test => "test",
     }
 }

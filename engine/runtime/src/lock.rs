@@ -40,6 +40,24 @@ pub enum LockError {
     Io(io::Error),
 }
 
+impl LockError {
+    /// Why the lock of this name was not had, in words.
+    pub fn words(&self, name: &str) -> String {
+        match self {
+            LockError::Held(Some(h)) => format!(
+                "the lock `{name}` is taken: {} (run {}, pid {}, {}) holds it since {}",
+                h.playbook,
+                h.run,
+                h.pid,
+                h.operator,
+                h.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+            ),
+            LockError::Held(None) => format!("the lock `{name}` is taken: another run holds it"),
+            LockError::Io(error) => format!("the lock `{name}` cannot be taken: {error}"),
+        }
+    }
+}
+
 impl Lock {
     /// Takes a lock by name, waiting for it so long at most.
     ///

@@ -458,6 +458,27 @@ impl<'a> TriageGraph<'a> {
         out
     }
 
+    /// How many questions may still come after the node `at`, at most; `None` if the tree can go around from there.
+    pub fn questions_after(&self, at: usize) -> Option<u32> {
+        let mut known = vec![Longest::New; self.nodes.len()];
+        self.longest(at, &mut known)
+    }
+
+    fn longest(&self, at: usize, known: &mut [Longest]) -> Option<u32> {
+        match known[at] {
+            Longest::Known(n) => return Some(n),
+            Longest::Open => return None,
+            Longest::New => known[at] = Longest::Open,
+        }
+        let mut most = 0;
+        for to in self.edges(at).into_iter().filter_map(|e| e.to) {
+            let asks = u32::from(self.nodes[to].node.question().is_some());
+            most = most.max(asks + self.longest(to, known)?);
+        }
+        known[at] = Longest::Known(most);
+        Some(most)
+    }
+
     /// What comes after a finding: from `next` on, the first node that is not passed over because something was found.
     pub fn after_finding(&self, mut next: Option<usize>) -> Option<usize> {
         while let Some(at) = next {
@@ -469,6 +490,17 @@ impl<'a> TriageGraph<'a> {
         }
         next
     }
+}
+
+/// What is known of the longest way on from a node.
+#[derive(Clone, Copy)]
+enum Longest {
+    /// Nothing yet.
+    New,
+    /// It is being looked for: to come here again is to go around.
+    Open,
+    /// So many questions.
+    Known(u32),
 }
 
 /// Whether a condition does not hold once something was found: `not findings`, alone or with others.
@@ -529,6 +561,20 @@ mod tests {
         assert_eq!(ends(1), [("yes", Some(0)), ("no", Some(2)), ("unknown", Some(2))]);
         assert_eq!(ends(3), [("", None)]);
         assert!(graph.edges(1)[0].goto && graph.edges(1)[0].written && !graph.edges(1)[1].written);
+    }
+
+    #[test]
+    fn the_longest_way_on_is_counted_in_questions() {
+        let deep = question("b", Some(Branch::Nodes(vec![node("c"), leaf("d")])), None);
+        let tree = Triage { root: Branch::Nodes(vec![question("a", None, Some(Branch::Nodes(vec![deep]))), node("e")]) };
+        let graph = tree.graph();
+        let left: Vec<_> = (0..graph.nodes.len()).map(|at| graph.questions_after(at)).collect();
+        assert_eq!(left, [Some(3), Some(2), Some(1), Some(1), Some(0)]);
+        // A tree that goes around has no bound, but what comes after the way around has.
+        let around = question("b", Some(Branch::Goto(Spanned::new("a".into(), Span::default()))), None);
+        let tree = Triage { root: Branch::Nodes(vec![node("a"), around, node("c")]) };
+        let graph = tree.graph();
+        assert_eq!([0, 1, 2].map(|at| graph.questions_after(at)), [None, None, Some(0)]);
     }
 
     #[test]

@@ -24,6 +24,16 @@ const LEAST: usize = 20;
 impl Picture {
     /// The picture as text that fits the terminal.
     pub fn text(&self, policy: &TermPolicy) -> String {
+        self.text_with_way(policy, &[], None)
+    }
+
+    /// As [`Picture::text`], with a `*` before each question of a way that was gone, and a `>` before the one where it has come to.
+    pub fn text_with_way(&self, policy: &TermPolicy, way: &[&str], here: Option<&str>) -> String {
+        let marks = self.nodes.iter().map(|node| match node.id.as_str() {
+            id if here == Some(id) => "> ",
+            id if way.contains(&id) => "* ",
+            _ => "",
+        });
         let mut writer = Writer {
             picture: self,
             policy,
@@ -31,6 +41,7 @@ impl Picture {
             glyphs: Glyphs::of(policy.unicode),
             lines: Vec::new(),
             after: vec![Vec::new(); self.nodes.len()],
+            marks: marks.collect(),
         };
         for edge in &self.edges {
             if edge.kind == EdgeKind::Needs {
@@ -64,6 +75,8 @@ struct Writer<'a> {
     lines: Vec<Line>,
     /// What each node waits for.
     after: Vec<Vec<String>>,
+    /// What stands before each node that a walk came by.
+    marks: Vec<&'static str>,
 }
 
 impl Writer<'_> {
@@ -102,6 +115,9 @@ impl Writer<'_> {
         let limbs =
             if matches!(limbs, [Limb { entries, .. }] if matches!(entries.as_slice(), [Entry::Cut(_)])) { &[] } else { limbs };
         let mut line = lead;
+        if !self.marks[at].is_empty() {
+            line.push(Ink::Accent, self.marks[at]);
+        }
         if !node.number.is_empty() {
             line.push(Ink::Dim, &format!("{} ", node.number));
         }

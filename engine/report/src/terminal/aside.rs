@@ -62,10 +62,10 @@ impl View {
             Reply::Unfit { message } => {
                 format!("`{id}`: the answer given beforehand does not fit: {message}")
             }
-            Reply::Cancelled => return,
+            Reply::Skipped { .. } | Reply::Back | Reply::Again | Reply::Cancelled => return,
         };
         // The answer to a question of a tree is told with what was seen.
-        if path.is_node() && matches!(reply, Reply::Given { .. }) && !self.level.is_verbose(1) {
+        if path.is_node() && matches!(reply, Reply::Given { .. } | Reply::Later) && !self.level.is_verbose(1) {
             return;
         }
         let unanswered = matches!(reply, Reply::NobodyThere { .. } | Reply::TimedOut | Reply::Unfit { .. });
@@ -87,6 +87,7 @@ pub(super) fn origin_words(origin: Origin) -> &'static str {
         Origin::Flag => "(given by flag)",
         Origin::File => "(from the answers file)",
         Origin::Default => "(the default)",
+        Origin::Resumed => "(from the session before)",
         Origin::Test => "(from the test)",
     }
 }

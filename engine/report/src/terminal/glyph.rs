@@ -25,6 +25,7 @@ pub(crate) struct Glyphs {
     pub(crate) inside: &'static str,
     pub(crate) ellipsis: &'static str,
     pub(crate) none: &'static str,
+    pub(crate) back: &'static str,
     spinner: &'static [&'static str],
 }
 
@@ -47,6 +48,7 @@ const UNICODE: Glyphs = Glyphs {
     inside: "›",
     ellipsis: "…",
     none: "–",
+    back: "↶",
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
 };
 
@@ -69,6 +71,7 @@ const ASCII: Glyphs = Glyphs {
     inside: ">",
     ellipsis: "...",
     none: "-",
+    back: "<",
     spinner: &["|", "/", "-", "\\"],
 };
 

@@ -10,6 +10,7 @@ mod live;
 mod recap;
 mod screen;
 mod steps;
+mod ticket;
 mod tree;
 mod view;
 

@@ -50,6 +50,7 @@ pub(super) fn recap(
     level: Level,
     head: &Head,
     blocked: &[(String, String)],
+    ticket: &[String],
     event: &Event,
     out: &mut Vec<Line>,
 ) {
@@ -148,6 +149,14 @@ pub(super) fn recap(
         let plain = |name: &str, value: &Value| !matches!(value, Value::List(_) | Value::Map(_)) && name != "verdict";
         for (name, value) in map.iter().filter(|(n, v)| plain(n, v)) {
             say("output", Ink::Plain, &format!("{name} = {}", human::value(value, None)));
+        }
+    }
+    if !ticket.is_empty() {
+        say("for a ticket:", Ink::Dim, "");
+        for line in ticket {
+            for (i, piece) in wrap(line, width.saturating_sub(6)).iter().enumerate() {
+                out.push(Line::indent(if i == 0 { 4 } else { 6 }).with(Ink::Plain, piece));
+            }
         }
     }
     commands(layout, 2, "next:", next, out);

@@ -1,6 +1,6 @@
 //! The lines of a triage tree: the path so far, one line a question with what was seen, and the findings.
 
-use runbook_core::event::{AnswerOrigin, Event};
+use runbook_core::event::{AnswerOrigin, Event, Outcome, Remedied};
 use runbook_core::path::StepPath;
 
 use super::recap;
@@ -14,12 +14,21 @@ pub(crate) struct Facts {
     pub(super) probed: u32,
     pub(super) answered: u32,
     pub(super) unknown: u32,
+    pub(super) overridden: u32,
+    pub(super) skipped: u32,
 }
 
 impl Facts {
     /// `3 probed · 1 answered`.
     pub(super) fn words(self, dot: &str) -> String {
-        [(self.probed, "probed"), (self.answered, "answered"), (self.unknown, "of them unknown")]
+        let counts = [
+            (self.probed, "probed"),
+            (self.answered, "answered"),
+            (self.overridden, "overridden"),
+            (self.skipped, "skipped"),
+            (self.unknown, "of them unknown"),
+        ];
+        counts
             .into_iter()
             .filter(|(n, _)| *n > 0)
             .map(|(n, word)| format!("{n} {word}"))
@@ -37,7 +46,14 @@ impl View {
 
     /// `  ✓ Is the port listening?   no  probed  nothing listens on 127.0.0.1:7000`.
     pub(super) fn node_answered(&mut self, path: &StepPath, event: &Event, out: &mut Vec<Line>) {
-        let Event::NodeAnswered { question, answer, origin, probe, evidence, note, .. } = event else { return };
+        let Event::NodeAnswered { playbook, key, question, answer, origin, probe, evidence, note, .. } = event else { return };
+        if *playbook == self.head.playbook {
+            let against = probe.as_ref().filter(|p| *p != answer).map(|p| {
+                let why = note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+                format!("{answer} (against the check, which says {p}{why})")
+            });
+            self.ticket.answered(key, question, against.as_ref().unwrap_or(answer), evidence);
+        }
         let parent = self.node_parent(path);
         let depth = self.depth(&parent);
         if self.quiet() || (depth > 1 && !self.level.is_verbose(1)) {
@@ -52,8 +68,8 @@ impl View {
         behind.extend(note.clone());
         match probe {
             Some(probe) if probe == answer => behind.push(evidence.clone()),
-            Some(probe) if evidence.is_empty() => behind.push(format!("the check said {probe}")),
-            Some(probe) => behind.push(format!("the check said {probe}: {evidence}")),
+            Some(probe) if evidence.is_empty() => behind.push(format!("overrides the check, which said {probe}")),
+            Some(probe) => behind.push(format!("overrides the check, which said {probe}: {evidence}")),
             None if *origin == AnswerOrigin::Probed || evidence.is_empty() => behind.push(evidence.clone()),
             None => behind.push(format!("the check could not tell: {evidence}")),
         }
@@ -93,9 +109,43 @@ impl View {
         out.extend(wrap(&behind, width.saturating_sub(column)).iter().map(|l| Line::indent(column).with(Ink::Dim, l)));
     }
 
+    /// `  ↶ back to: Is the port listening?`; what was answered and found from there on no longer counts.
+    pub(super) fn went_back(&mut self, event: &Event, out: &mut Vec<Line>) {
+        let Event::WentBack { playbook, key, question, .. } = event else { return };
+        if *playbook == self.head.playbook {
+            self.ticket.back_to(key);
+            (self.head.verdict, self.head.answered) = (None, None);
+        }
+        if self.quiet() {
+            return;
+        }
+        let text = format!("{} back to: {question}", self.layout.glyphs.back);
+        let room = self.layout.policy.width.saturating_sub(2);
+        out.extend(wrap(&text, room).iter().map(|l| Line::indent(2).with(Ink::Accent, l)));
+    }
+
+    /// `  ✓ fixed: service-crashed is fixed`.
+    pub(super) fn remedied(&mut self, event: &Event, out: &mut Vec<Line>) {
+        let Event::Remedied { outcome, message, .. } = event else { return };
+        self.ticket.remedied(*outcome, message);
+        let (glyph, ink) = match outcome {
+            Remedied::Fixed => self.layout.glyphs.outcome(Outcome::Ok),
+            Remedied::HeldBack => self.layout.glyphs.outcome(Outcome::Unknown),
+            Remedied::NotFixed | Remedied::Failed => self.layout.glyphs.outcome(Outcome::Failed),
+        };
+        let text = format!("{glyph} {}: {message}", outcome.word());
+        let room = self.layout.policy.width.saturating_sub(4);
+        for (i, line) in wrap(&text, room).iter().enumerate() {
+            out.push(Line::indent(if i == 0 { 2 } else { 4 }).with(ink, line));
+        }
+    }
+
     /// `  ✗ found not-started (critical)`, what is said about it, what was seen, and what could be done.
     pub(super) fn finding(&mut self, path: &StepPath, event: &Event, out: &mut Vec<Line>) {
-        let Event::Finding { finding, severity, say, evidence, remedy, .. } = event else { return };
+        let Event::Finding { playbook, finding, severity, say, evidence, remedy, .. } = event else { return };
+        if *playbook == self.head.playbook {
+            self.ticket.found(finding, *severity, evidence, remedy.as_ref());
+        }
         if self.quiet() && !severity.is_fault() {
             return;
         }

@@ -18,6 +18,7 @@ use crate::policy::TermPolicy;
 use crate::reporter::Level;
 
 pub(crate) use super::layout::Layout;
+use super::ticket::Ticket;
 
 /// What is known of the run.
 #[derive(Debug, Default)]
@@ -47,6 +48,8 @@ pub(crate) struct View {
     pub(super) rows: Vec<(StepPath, Row)>,
     pub(super) details: HashMap<StepPath, Vec<Line>>,
     pub(super) blocked: Vec<(String, String)>,
+    /// Of a tree that is the run itself.
+    pub(super) ticket: Ticket,
 }
 
 impl View {
@@ -63,6 +66,7 @@ impl View {
             rows: Vec::new(),
             details: HashMap::new(),
             blocked: Vec::new(),
+            ticket: Ticket::default(),
         }
     }
 
@@ -99,7 +103,13 @@ impl View {
     fn take(&mut self, record: &Record, out: &mut Vec<Line>) {
         let since_ms = self.head.began.map_or(0.0, |b| record.at.duration_since(b).as_secs_f64() * 1_000.0);
         match &record.event {
-            Event::RunStarted { run, playbook, title, dry_run, checklist, triage, outline, inputs, .. } => {
+            Event::RunStarted {
+                run, playbook, title, dry_run, checklist, triage, outline, inputs, operator, host, ..
+            } => {
+                self.ticket = Ticket::default();
+                if *triage {
+                    self.ticket.begins(playbook, inputs, run, record.at, operator, host);
+                }
                 self.head = Head {
                     run: run.clone(),
                     playbook: playbook.clone(),
@@ -215,10 +225,19 @@ impl View {
             }
             Event::NodeAnswered { path, .. } => self.node_answered(path, &record.event, out),
             Event::Finding { path, .. } => self.finding(path, &record.event, out),
-            Event::Concluded { playbook, verdict, probed, answered, unknown, .. } => {
+            Event::WentBack { .. } => self.went_back(&record.event, out),
+            Event::Remedied { .. } => self.remedied(&record.event, out),
+            Event::Concluded { playbook, verdict, probed, answered, unknown, overridden, skipped, .. } => {
                 if *playbook == self.head.playbook && self.head.triage {
                     self.head.verdict = Some(*verdict);
-                    self.head.answered = Some(super::tree::Facts { probed: *probed, answered: *answered, unknown: *unknown });
+                    self.head.answered = Some(super::tree::Facts {
+                        probed: *probed,
+                        answered: *answered,
+                        unknown: *unknown,
+                        overridden: *overridden,
+                        skipped: *skipped,
+                    });
+                    self.ticket.concluded();
                 }
             }
             Event::Blocked { name, message } => self.blocked.push((name.clone(), message.clone())),
@@ -253,7 +272,8 @@ impl View {
                 self.live.clear();
                 // Rows that no verdict came for, such as of an interrupted checklist.
                 self.board("", out);
-                recap::recap(&self.layout, self.level, &self.head, &self.blocked, &record.event, out);
+                let ticket = self.ticket.lines();
+                recap::recap(&self.layout, self.level, &self.head, &self.blocked, &ticket, &record.event, out);
             }
         }
     }

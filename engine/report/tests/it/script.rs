@@ -95,6 +95,8 @@ impl Script {
             dry_run,
             checklist,
             triage: false,
+            resumes: None,
+            profile: None,
             outline,
         });
         s

@@ -57,6 +57,7 @@ impl Interpreter<'_> {
             text: format!("{word} {}?", self.name_of(step, env)),
             details,
             timeout: None,
+            anew: false,
         };
         match self.put(question).await {
             Reply::Given { .. } => None,
@@ -70,7 +71,7 @@ impl Interpreter<'_> {
     }
 
     /// The command or arguments of a step, as shown before it is confirmed.
-    fn rendered_lines(&self, step: &Step, env: &Env) -> Vec<String> {
+    pub(crate) fn rendered_lines(&self, step: &Step, env: &Env) -> Vec<String> {
         let Body::Module(call) = &step.body else { return Vec::new() };
         let Ok(args) = self.render(&call.args, env, self.world.now()) else { return Vec::new() };
         let Some(map) = args.as_map() else { return Vec::new() };
@@ -117,7 +118,7 @@ impl Interpreter<'_> {
             Reply::TimedOut => Pass { timed_out: true, ..Pass::failed("nobody answered in time") },
             Reply::Unfit { message } => Pass::failed(message),
             Reply::Cancelled => Pass::abort(Abort::Stopped, "stopped at a question"),
-            Reply::Given { .. } => Pass::ok(""),
+            Reply::Given { .. } | Reply::Skipped { .. } | Reply::Back | Reply::Again => Pass::ok(""),
         }
     }
 
@@ -152,6 +153,7 @@ impl Interpreter<'_> {
             text: self.label(&ask.question, env, now),
             details: Vec::new(),
             timeout: limit,
+            anew: false,
         };
         match self.put(question).await {
             Reply::NobodyThere { how } => {
@@ -206,6 +208,7 @@ impl Interpreter<'_> {
             text: self.label(text, env, now),
             details: step.links.iter().map(|l| format!("{}: {}", l.title, l.url)).collect(),
             timeout: limit,
+            anew: false,
         };
         match self.put(question).await {
             Reply::Given { value, note, .. } => {
@@ -240,6 +243,7 @@ impl Interpreter<'_> {
             text: format!("{} did not hold: {}. Accept it all the same?", self.name_of(step, env), pass.message),
             details: Vec::new(),
             timeout: None,
+            anew: false,
         };
         if let Reply::Given { note, .. } = self.put(question).await {
             let reason = note.unwrap_or_default();

@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 
-use runbook_core::event::{Event, Evidence, GradeWord, Outcome, Proposal};
+use runbook_core::event::{Event, Evidence, GradeWord, Outcome, Proposal, Remedied};
 use runbook_core::expr::shell_quote;
 use runbook_core::model::{FindingSeverity, Leaf, Remedy, RemedyAction, Step};
 use runbook_core::value::{Map, Value};
 
 use super::flow::{Abort, Flow, Pass};
 use super::frame::Env;
-use super::triage::{Visit, Visited};
+use super::triage::{Visit, Visited, Where};
 use super::{Interpreter, locked};
 
 /// A finding as it is remembered to the end of the walk.
@@ -18,9 +18,9 @@ pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) severity: FindingSeverity,
     /// The place of its leaf in the file.
-    at: usize,
-    /// The command that plays its remedy.
-    command: Option<String>,
+    pub(crate) at: usize,
+    /// Its remedy.
+    pub(crate) remedy: Option<Proposal>,
 }
 
 /// What a tree came to.
@@ -33,6 +33,12 @@ pub(crate) struct Conclusion {
     pub(crate) answered: u32,
     /// How many of all were answered with `unknown`.
     pub(crate) unknown: u32,
+    /// How many of those that people answered say something else than their checks.
+    pub(crate) overridden: u32,
+    /// How many of those that people answered were passed over.
+    pub(crate) skipped: u32,
+    /// The last remedy that was run, with how it ended.
+    pub(crate) remedied: Option<(Remedied, String)>,
 }
 
 impl Conclusion {
@@ -62,9 +68,15 @@ impl Conclusion {
         }
     }
 
-    /// The command that is proposed: the remedy of the worst finding that has one.
-    pub(crate) fn proposed(&self) -> Option<String> {
-        self.worst_first().into_iter().find_map(|f| f.command.clone())
+    /// Nothing was found or answered yet; what was done about it stays.
+    pub(crate) fn forget(&mut self) {
+        *self = Conclusion { remedied: self.remedied.take(), ..Conclusion::default() };
+    }
+
+    /// The finding whose remedy is proposed, one action for all: the worst that has one.
+    pub(crate) fn proposed(&self) -> Option<(&Found, &Proposal)> {
+        let runnable = |r: &Proposal| r.trouble.is_none() && (r.command.is_some() || !r.steps.is_empty());
+        self.worst_first().into_iter().find_map(|f| Some((f, f.remedy.as_ref().filter(|r| runnable(r))?)))
     }
 
     /// What was found, in a line.
@@ -98,7 +110,7 @@ impl Interpreter<'_> {
                 id: leaf.finding.value.clone(),
                 severity: leaf.severity,
                 at: visit.at,
-                command: remedy.as_ref().and_then(|r| r.command.clone()),
+                remedy: remedy.clone(),
             });
             conclusion.verdict()
         };
@@ -114,7 +126,7 @@ impl Interpreter<'_> {
             evidence,
             remedy,
         });
-        (Ok(visit.graph.nodes[visit.at].next), pass)
+        (Ok(Where::To(visit.graph.nodes[visit.at].next)), pass)
     }
 
     /// Looks at what a finding shows. Whatever it comes to, the walk goes on, unless the run stops.
@@ -201,6 +213,8 @@ impl Interpreter<'_> {
             probed: conclusion.probed,
             answered: conclusion.answered,
             unknown: conclusion.unknown,
+            overridden: conclusion.overridden,
+            skipped: conclusion.skipped,
         });
     }
 }
@@ -218,21 +232,35 @@ mod tests {
     use super::*;
 
     fn found(id: &str, severity: FindingSeverity, at: usize) -> Found {
-        Found { id: id.to_owned(), severity, at, command: (severity > FindingSeverity::Info).then(|| format!("fix {id}")) }
+        let command = Some(format!("fix {id}"));
+        let remedy = Proposal { play: None, with: Value::Null, command, steps: Vec::new(), trouble: None };
+        Found { id: id.to_owned(), severity, at, remedy: (severity > FindingSeverity::Info).then_some(remedy) }
     }
 
     #[test]
     fn the_worst_comes_first_and_then_file_order() {
         use FindingSeverity::{Critical, Info, Warning};
         let mut conclusion = Conclusion::default();
-        assert_eq!((conclusion.verdict(), conclusion.proposed()), (GradeWord::Unknown, None));
+        assert!(conclusion.verdict() == GradeWord::Unknown && conclusion.proposed().is_none());
         conclusion.add(found("fine", Info, 1));
-        assert_eq!((conclusion.verdict(), conclusion.proposed()), (GradeWord::Ok, None));
+        assert!(conclusion.verdict() == GradeWord::Ok && conclusion.proposed().is_none());
         for new in [found("b", Warning, 9), found("a", Warning, 5), found("c", Critical, 12), found("b", Info, 20)] {
             conclusion.add(new);
         }
         assert_eq!(conclusion.verdict(), GradeWord::Critical);
         assert_eq!(conclusion.words(), "found c (critical), a (warning), b (warning), fine (info)");
-        assert_eq!(conclusion.proposed().as_deref(), Some("fix c"));
+        assert_eq!(conclusion.proposed().map(|(f, _)| f.id.as_str()), Some("c"));
+        // A remedy that is only steps is proposed too; one that cannot be told is not.
+        let remedy = |command: Option<&str>, steps: &[&str], trouble: Option<&str>| Proposal {
+            play: None,
+            with: Value::Null,
+            command: command.map(str::to_owned),
+            steps: steps.iter().map(|s| (*s).to_owned()).collect(),
+            trouble: trouble.map(str::to_owned),
+        };
+        conclusion.add(Found { remedy: Some(remedy(None, &["look"], None)), ..found("d", Critical, 3) });
+        assert_eq!(conclusion.proposed().map(|(f, _)| f.id.as_str()), Some("d"));
+        conclusion.add(Found { remedy: Some(remedy(None, &["look"], Some("x"))), ..found("e", Critical, 2) });
+        assert_eq!(conclusion.proposed().map(|(f, _)| f.id.as_str()), Some("d"));
     }
 }

@@ -52,22 +52,31 @@ pub fn lock_wish(plan: Arc<Plan>, registry: &Registry, given: &Inputs) -> Result
     let frame = interpreter.frame(&relaxed, params, 0, Vec::new()).map_err(|m| vec![m])?;
     let env =
         Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
-    if !interpreter.changes_anything(&unit, &env) {
-        return Ok(None);
-    }
-    let system = if unit.system.name.is_empty() { unit.playbook.full_name.clone() } else { unit.system.name.clone() };
-    Ok(match &unit.playbook.lock {
-        Lock::None => None,
-        Lock::System => Some(LockWish { name: system, wait: None }),
-        Lock::Named { name, wait } => {
-            let now = interpreter.world.now();
-            let name = interpreter.text(name, &env, now).map_err(|t| vec![interpreter.told(&t)])?;
-            Some(LockWish { name: name.to_string(), wait: wait.and_then(|w: SignedDuration| Duration::try_from(w).ok()) })
-        }
-    })
+    interpreter.wish_of(&unit, &env)
+}
+
+/// The lock of a playbook's system; a playbook without one locks itself.
+pub(crate) fn system_lock(unit: &Unit) -> String {
+    if unit.system.name.is_empty() { unit.playbook.full_name.clone() } else { unit.system.name.clone() }
 }
 
 impl Interpreter<'_> {
+    /// The lock that a playbook needs in its frame: none if it changes nothing.
+    pub(crate) fn wish_of(&self, unit: &Unit, env: &Env) -> Result<Option<LockWish>, Vec<String>> {
+        if !self.changes_anything(unit, env) {
+            return Ok(None);
+        }
+        Ok(match &unit.playbook.lock {
+            Lock::None => None,
+            Lock::System => Some(LockWish { name: system_lock(unit), wait: None }),
+            Lock::Named { name, wait } => {
+                let now = self.world.now();
+                let name = self.text(name, env, now).map_err(|t| vec![self.told(&t)])?;
+                Some(LockWish { name: name.to_string(), wait: wait.and_then(|w: SignedDuration| Duration::try_from(w).ok()) })
+            }
+        })
+    }
+
     /// Whether any step of a playbook, or of one that it plays, may change something.
     fn changes_anything(&self, unit: &Unit, env: &Env) -> bool {
         // A checklist and a tree only look; what they do when they failed, or in any case, may be more.
@@ -79,7 +88,7 @@ impl Interpreter<'_> {
         lists.into_iter().flatten().any(|step| self.may_change(step, env, &unit.playbook.full_name, 0))
     }
 
-    fn may_change(&self, step: &Step, env: &Env, from: &str, depth: u32) -> bool {
+    pub(crate) fn may_change(&self, step: &Step, env: &Env, from: &str, depth: u32) -> bool {
         let any = |steps: &[Step]| steps.iter().any(|s| self.may_change(s, env, from, depth));
         if any(&step.undo) || step.save.is_some() {
             return true;

@@ -18,9 +18,11 @@ mod own;
 mod parallel;
 mod play;
 mod question;
+mod remedy;
 mod run;
 mod scope;
 mod service;
+mod session;
 mod step;
 mod triage;
 mod undo;
@@ -57,6 +59,8 @@ pub(crate) struct Interpreter<'w> {
     pub(crate) overrides: Map,
     /// The environment variables that playbooks declared, by name.
     pub(crate) env: HashMap<String, String>,
+    /// Whether a person is asked each question of a tree.
+    pub(crate) step: bool,
     /// The project root.
     pub(crate) root: std::path::PathBuf,
     pub(crate) began: Timestamp,

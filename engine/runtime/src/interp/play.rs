@@ -271,7 +271,7 @@ impl Interpreter<'_> {
     }
 
     /// Asks every postcondition; the run fails if one does not hold.
-    async fn verify(&self, checks: &[Step], env: &Env, path: &StepPath) -> Flow {
+    pub(crate) async fn verify(&self, checks: &[Step], env: &Env, path: &StepPath) -> Flow {
         let inner = Env { limit: Effect::Read, ..env.clone() };
         let mut result = Flow::Next;
         for (i, check) in checks.iter().enumerate() {

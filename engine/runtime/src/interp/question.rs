@@ -3,20 +3,23 @@
 //! A check that held is yes, one that did not is no: refused, reset and timed out are answers. Unknown is only what our side could not do.
 
 use runbook_core::event::{AnswerOrigin, Event, Outcome};
-use runbook_core::model::{Answers, Auto, Body, Step, TreeQuestion};
+use runbook_core::model::{Answers, Auto, Body, NodeKind, Step, TreeQuestion};
+use runbook_core::session::{Answered, Lead, Probed, Reading, Standing};
 use runbook_core::value::{Value, equal};
 use runbook_core::world::{Question, QuestionKind, Reply};
 
 use super::Interpreter;
 use super::flow::{Abort, Finished, Flow, Pass};
 use super::frame::Env;
-use super::triage::{Visit, Visited};
+use super::session::{Session, Snapshot};
+use super::triage::{Visit, Visited, Where};
 
 /// The answers of a yes/no question.
 const YES_NO: [&str; 3] = ["yes", "no", "unknown"];
 
 /// What the checks of a question came to.
-struct Probe {
+#[derive(Clone)]
+pub(crate) struct Probe {
     /// The answer; `None` if our side could not tell.
     answer: Option<Value>,
     /// What was seen, or what stood in the way, in one line.
@@ -32,8 +35,24 @@ struct Taken {
     note: Option<String>,
 }
 
+/// What asking came to.
+enum Put {
+    Taken(Taken),
+    /// Back to the question before.
+    Back,
+    /// Look again, then ask again.
+    Again,
+}
+
 impl Interpreter<'_> {
-    pub(crate) async fn question(&self, visit: &Visit<'_>, question: &TreeQuestion, env: &Env) -> Visited {
+    pub(crate) async fn question(
+        &self,
+        visit: &Visit<'_>,
+        question: &TreeQuestion,
+        session: &mut Session,
+        env: &Env,
+    ) -> Visited {
+        let before = Snapshot::of(env);
         let choices = match self.choices(question, env) {
             Ok(choices) => choices,
             Err(message) => {
@@ -41,31 +60,51 @@ impl Interpreter<'_> {
                 return (Err(Flow::Fail(self.node_failure(visit, &pass))), pass);
             }
         };
-        let probe = match self.probe(visit, question, &choices, env).await {
-            Ok(probe) => probe,
-            Err((flow, pass)) => return (Err(flow), *pass),
+        // What was just seen need not be looked at again because a person went back.
+        let seen = session.fresh_probe(visit.at, self.world.now());
+        let mut looks = 0;
+        let mut probe = match seen {
+            Some(probe) if session.was_gone_back_to(visit.at) => Some(probe),
+            _ => match self.look(visit, question, &choices, session, looks, env).await {
+                Ok(probe) => probe,
+                Err((flow, pass)) => return (Err(flow), *pass),
+            },
         };
-        let taken = match self.take(visit, question, &choices, probe.as_ref(), env).await {
-            Ok(taken) => taken,
-            Err(pass) => {
-                let flow = match &pass.flow {
-                    Flow::Next => Flow::Fail(self.node_failure(visit, &pass)),
-                    other => other.clone(),
-                };
-                return (Err(flow), *pass);
+        let taken = loop {
+            match self.take(visit, question, &choices, probe.as_ref(), session, env).await {
+                Ok(Put::Taken(taken)) => break taken,
+                Ok(Put::Back) => return (Ok(Where::Back), Pass::skipped("went back to the question before")),
+                Ok(Put::Again) => {
+                    looks += 1;
+                    probe = match self.look(visit, question, &choices, session, looks, env).await {
+                        Ok(probe) => probe,
+                        Err((flow, pass)) => return (Err(flow), *pass),
+                    };
+                }
+                Err(pass) => {
+                    let flow = match &pass.flow {
+                        Flow::Next => Flow::Fail(self.node_failure(visit, &pass)),
+                        other => other.clone(),
+                    };
+                    return (Err(flow), *pass);
+                }
             }
         };
         let answer = taken.answer.to_string();
         let (name, branch) = question.branch(&answer);
-        self.count(env, &taken);
         let probed = probe.as_ref().and_then(|p| p.answer.as_ref()).map(ToString::to_string);
+        self.count(env, &taken, probed.as_ref().is_some_and(|p| *p != answer));
         let evidence = probe.as_ref().map(|p| p.evidence.clone()).unwrap_or_default();
         let mut pass = probe.map_or_else(|| Pass::ok(""), |p| p.pass);
         pass.message.clone_from(&evidence);
-        pass.answer = taken.answer;
+        pass.answer = taken.answer.clone();
         if let Some(note) = &taken.note {
             pass.note = Value::str(note);
         }
+        let probe = probed.filter(|_| taken.origin != AnswerOrigin::Probed);
+        let told =
+            Answered { key: visit.node.key.clone(), question: visit.name.clone(), answer: answer.clone(), origin: taken.origin, probe: probe.clone() };
+        session.answered(visit.at, told, taken.answer, before);
         self.emit(Event::NodeAnswered {
             path: visit.path.clone(),
             playbook: env.frame.unit.playbook.full_name.clone(),
@@ -74,12 +113,30 @@ impl Interpreter<'_> {
             answer,
             branch: name.as_str().to_owned(),
             origin: taken.origin,
-            probe: probed.filter(|_| taken.origin != AnswerOrigin::Probed),
+            probe,
             evidence,
             note: taken.note,
             duration_ms: super::millis(self.world.now().duration_since(visit.began)),
         });
-        (Ok(visit.graph.target(visit.at, branch)), pass)
+        (Ok(Where::To(visit.graph.target(visit.at, branch))), pass)
+    }
+
+    /// Looks, and keeps what was seen for a person who asks for it.
+    async fn look(
+        &self,
+        visit: &Visit<'_>,
+        question: &TreeQuestion,
+        choices: &[Value],
+        session: &mut Session,
+        times: u32,
+        env: &Env,
+    ) -> Result<Option<Probe>, (Flow, Box<Pass>)> {
+        let mut readings = Vec::new();
+        let probe = self.probe(visit, question, choices, times, &mut readings, env).await?;
+        if let Some(probe) = &probe {
+            session.probed(visit.at, probe, self.world.now(), readings);
+        }
+        Ok(probe)
     }
 
     /// The answers that there are.
@@ -102,6 +159,8 @@ impl Interpreter<'_> {
         visit: &Visit<'_>,
         question: &TreeQuestion,
         choices: &[Value],
+        times: u32,
+        readings: &mut Vec<Reading>,
         env: &Env,
     ) -> Result<Option<Probe>, (Flow, Box<Pass>)> {
         if question.check.is_empty() && question.answer.is_none() {
@@ -117,9 +176,15 @@ impl Interpreter<'_> {
             if self.stopping() {
                 return Err((Flow::Abort(Abort::Stopped), Box::new(Pass::abort(Abort::Stopped, "stopped"))));
             }
-            let finished = self.step(check, &looking, visit.path.child("check", i), Vec::new()).await;
+            let path = visit.path.child("check", i);
+            // A further look has its number behind it, as a further visit has.
+            let path = if times > 0 { path.attempt(times + 1) } else { path };
+            let finished = self.step(check, &looking, path, Vec::new()).await;
             if let Flow::Abort(_) | Flow::Stop(_) = &finished.flow {
                 return Err((finished.flow.clone(), Box::new(finished.pass)));
+            }
+            if self.world.is_attended() {
+                readings.push(self.reading(check, &finished, &looking));
             }
             let said = self.said(check, &finished, question.check.len() > 1, env);
             match verdict(check, &finished) {
@@ -206,6 +271,21 @@ impl Interpreter<'_> {
         }
     }
 
+    /// One look of a check, for a person who asks what was seen.
+    fn reading(&self, check: &Step, finished: &Finished, env: &Env) -> Reading {
+        let pass = &finished.pass;
+        let open = !check.sensitive;
+        Reading {
+            name: self.name_of(check, env),
+            call: if open { self.rendered_lines(check, env) } else { Vec::new() },
+            outcome: pass.outcome,
+            message: if open { pass.message.clone() } else { "kept out by `sensitive`".to_owned() },
+            result: if open { Value::from(pass.result.clone()) } else { Value::Null },
+            at: finished.started_at,
+            took_ms: super::millis(finished.duration),
+        }
+    }
+
     /// Takes an answer: the one given beforehand, else the checks', else a person's.
     async fn take(
         &self,
@@ -213,24 +293,36 @@ impl Interpreter<'_> {
         question: &TreeQuestion,
         choices: &[Value],
         probe: Option<&Probe>,
+        session: &mut Session,
         env: &Env,
-    ) -> Result<Taken, Box<Pass>> {
+    ) -> Result<Put, Box<Pass>> {
         let known = probe.and_then(|p| p.answer.clone());
-        let suggestion = known.clone().filter(|_| question.auto != Auto::Never);
-        let put = Question {
+        let anew = session.is_anew(visit.at);
+        let earlier = session.earlier(visit.at);
+        let suggestion = known.clone().filter(|_| question.auto != Auto::Never).or_else(|| earlier.clone());
+        let mut put = Question {
             path: visit.path.clone(),
             id: visit.question.clone(),
-            kind: QuestionKind::Ask { answer_type: "choice".to_owned(), choices: choices.to_vec(), default: suggestion },
+            kind: QuestionKind::Node { choices: choices.to_vec(), suggestion, standing: Box::default() },
             text: visit.name.clone(),
             details: self.details(visit, probe, env),
             timeout: None,
+            anew,
         };
-        let settled = known.is_some() && question.auto == Auto::Always;
-        if let Some(reply) = self.world.given(&put, settled) {
+        // What a person answered here before is not silently dropped for what the check says.
+        let pauses = self.world.is_attended() && (self.step || earlier.is_some());
+        let asks = question.auto != Auto::Always || pauses || session.was_gone_back_to(visit.at);
+        let settled = known.is_some() && !asks;
+        if !anew && let Some(reply) = self.world.given(&put, settled) {
             return self.understood(visit, choices, reply);
         }
-        if let (Some(answer), Auto::Always) = (known, question.auto) {
-            return Ok(Taken { answer, origin: AnswerOrigin::Probed, note: None });
+        if let (Some(answer), true) = (known, settled) {
+            return Ok(Put::Taken(Taken { answer, origin: AnswerOrigin::Probed, note: None }));
+        }
+        if self.world.is_attended()
+            && let QuestionKind::Node { standing, .. } = &mut put.kind
+        {
+            **standing = self.told_so_far(visit, question, probe, session, env);
         }
         let reply = self.put(put).await;
         // Where nobody can be asked, the author has said where it leads if it cannot be told.
@@ -238,12 +330,51 @@ impl Interpreter<'_> {
         if let (Reply::NobodyThere { .. }, Answers::YesNo { unknown: Some(_), .. }, true) =
             (&reply, &question.answers, cannot_tell)
         {
-            return Ok(Taken { answer: Value::str("unknown"), origin: AnswerOrigin::Probed, note: None });
+            let taken = Taken { answer: Value::str("unknown"), origin: AnswerOrigin::Probed, note: None };
+            return Ok(Put::Taken(taken));
+        }
+        if matches!(reply, Reply::Back) && !session.can_go_back() {
+            return Ok(Put::Again);
         }
         self.understood(visit, choices, reply)
     }
 
-    /// What a person should know to answer: why it is asked, and what the checks say.
+    /// Where the walk stands, for the person who is asked.
+    fn told_so_far(
+        &self,
+        visit: &Visit<'_>,
+        question: &TreeQuestion,
+        probe: Option<&Probe>,
+        session: &Session,
+        env: &Env,
+    ) -> Standing {
+        let path = session.path();
+        let label = |to: Option<usize>| match to.map(|to| &visit.graph.nodes[to].node.kind) {
+            None => "the end of the tree".to_owned(),
+            Some(NodeKind::Leaf(leaf)) => format!("finding {}", leaf.finding.value),
+            Some(NodeKind::Question(next)) => self.label(&next.ask, env, visit.began),
+        };
+        let edges = visit.graph.edges(visit.at).into_iter().filter_map(|e| Some((e.answer?, e.to)));
+        Standing {
+            playbook: env.frame.unit.playbook.full_name.clone(),
+            key: visit.node.key.clone(),
+            number: u32::try_from(path.len()).unwrap_or(u32::MAX).saturating_add(1),
+            left: visit.graph.questions_after(visit.at),
+            path,
+            why: visit.node.why.as_ref().map(|why| self.label(why, env, visit.began)),
+            leads: edges.map(|(answer, to)| Lead { answer: answer.as_str().to_owned(), to: label(to) }).collect(),
+            probe: probe.map(|p| Probed { answer: p.answer.clone(), evidence: p.evidence.clone() }),
+            readings: session.readings(visit.at),
+            before: session.earlier(visit.at),
+            can_go_back: session.can_go_back(),
+            has_unknown: match &question.answers {
+                Answers::YesNo { unknown, .. } => unknown.is_some(),
+                Answers::Choices { default, .. } => default.is_some(),
+            },
+        }
+    }
+
+    /// What a person should know to answer: what the checks say, and why it is asked.
     fn details(&self, visit: &Visit<'_>, probe: Option<&Probe>, env: &Env) -> Vec<String> {
         let mut out = Vec::new();
         match probe {
@@ -259,13 +390,20 @@ impl Interpreter<'_> {
         out
     }
 
-    fn understood(&self, visit: &Visit<'_>, choices: &[Value], reply: Reply) -> Result<Taken, Box<Pass>> {
+    fn understood(&self, visit: &Visit<'_>, choices: &[Value], reply: Reply) -> Result<Put, Box<Pass>> {
         let names = || choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match reply {
             Reply::Given { value, note, origin } => match choice(choices, &value).or_else(|| spoken(choices, &value)) {
-                Some(answer) => Ok(Taken { answer, origin: origin.into(), note }),
+                Some(answer) => Ok(Put::Taken(Taken { answer, origin: origin.into(), note })),
                 None => Err(Box::new(Pass::broken(format!("the answer {value} is not one of {}", names())))),
             },
+            Reply::Skipped { value } => {
+                // A choice that is passed over takes the default.
+                let answer = choice(choices, &value).unwrap_or(value);
+                Ok(Put::Taken(Taken { answer, origin: AnswerOrigin::Skipped, note: None }))
+            }
+            Reply::Back => Ok(Put::Back),
+            Reply::Again => Ok(Put::Again),
             Reply::NobodyThere { how } => {
                 let message =
                     format!("an answer is needed and nobody is there to give it; give it with {how} (one of {})", names());
@@ -276,11 +414,18 @@ impl Interpreter<'_> {
         }
     }
 
-    fn count(&self, env: &Env, taken: &Taken) {
+    fn count(&self, env: &Env, taken: &Taken, unlike: bool) {
         let mut conclusion = super::locked(&env.frame.conclusion);
         match taken.origin {
             AnswerOrigin::Probed => conclusion.probed += 1,
-            _ => conclusion.answered += 1,
+            AnswerOrigin::Skipped => {
+                conclusion.answered += 1;
+                conclusion.skipped += 1;
+            }
+            _ => {
+                conclusion.answered += 1;
+                conclusion.overridden += u32::from(unlike);
+            }
         }
         if taken.answer.as_str() == Some("unknown") {
             conclusion.unknown += 1;

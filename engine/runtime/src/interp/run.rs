@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use runbook_core::event::{Counts, Event, FORMAT_VERSION, GradeWord, Input, Outline, RunOutcome};
+use runbook_core::event::{Counts, Event, FORMAT_VERSION, GradeWord, Input, Outline, Remedied, RunOutcome};
 use runbook_core::exit::Exit;
 use runbook_core::expr::{Scope, shell_quote};
 use runbook_core::inputs;
@@ -41,6 +41,12 @@ pub struct Inputs {
     pub program: String,
     /// The command as it was typed, for saying how to go on. No secrets in it.
     pub invocation: String,
+    /// The system's profile, if one was chosen.
+    pub profile: Option<String>,
+    /// The run whose session this one goes on with (`--resume`).
+    pub resumes: Option<String>,
+    /// Whether a person is asked each question of a tree, also where its checks can answer (`--step`).
+    pub step: bool,
     /// Whether the exit code tells what a triage tree found (`--detailed-exitcode`).
     pub detailed_exit: bool,
     /// The project root, against which relative paths of `permissions` and of what modules write are understood.
@@ -116,6 +122,7 @@ impl<'w> Interpreter<'w> {
             run,
             overrides: Map::new(),
             env: given.env.clone(),
+            step: given.step,
             root: given.root.clone(),
             began,
             counts: Mutex::new(Counts::default()),
@@ -155,6 +162,7 @@ impl<'w> Interpreter<'w> {
                 text: text.clone(),
                 details: param.help.clone().into_iter().collect(),
                 timeout: None,
+                anew: false,
             };
             if let Reply::Given { value, .. } = self.world.ask(question).await {
                 let value = match &value {
@@ -281,8 +289,23 @@ impl<'w> Interpreter<'w> {
             dry_run: self.world.is_dry(),
             checklist: matches!(playbook.contents, Contents::Checks(_)),
             triage: matches!(playbook.contents, Contents::Triage(_)),
+            resumes: given.resumes.clone(),
+            profile: given.profile.clone(),
             outline,
         });
+    }
+
+    /// The command as it was typed, with the parameters that were asked for.
+    fn invoked(&self, given: &Inputs, env: &Env) -> String {
+        let mut out = given.invocation.clone();
+        for param in &env.frame.unit.playbook.params {
+            let name = &param.name.value;
+            let asked = param.required && param.default.is_none() && !given.params.iter().any(|(n, _)| n == name);
+            if let Some(value) = env.frame.params.get(name).filter(|v| asked && v.all_secret_names().is_empty() && !v.is_null()) {
+                out.push_str(&format!(" --param {}", shell_quote(&format!("{name}={value}"))));
+            }
+        }
+        out
     }
 
     fn finished(&self, given: &Inputs, env: &Env, played: super::play::Played) -> RunResult {
@@ -290,17 +313,28 @@ impl<'w> Interpreter<'w> {
         let name = &playbook.full_name;
         let mut next = Vec::new();
         let show = format!("runbook runs show {}", given.run);
+        let is_tree = matches!(playbook.contents, Contents::Triage(_));
+        // A session is gone on with where it was left: what people answered is kept.
+        let resume = format!("runbook triage --resume {}", given.run);
         let (outcome, exit, message) = match &played.flow {
-            Flow::Next if matches!(playbook.contents, Contents::Triage(_)) => {
+            Flow::Next if is_tree => {
                 let conclusion = locked(&env.frame.conclusion);
-                next.extend(conclusion.proposed());
+                next.extend(conclusion.proposed().map(|(_, remedy)| match &remedy.command {
+                    Some(command) => command.clone(),
+                    None => format!("{} --remedy run", self.invoked(given, env)),
+                }));
                 let exit = match conclusion.verdict() {
                     _ if !given.detailed_exit => Exit::Ok,
                     GradeWord::Ok => Exit::Ok,
                     GradeWord::Unknown => Exit::Inconclusive,
                     _ => Exit::Fault,
                 };
-                (RunOutcome::Succeeded, exit, conclusion.words())
+                match &conclusion.remedied {
+                    None => (RunOutcome::Succeeded, exit, conclusion.words()),
+                    Some((Remedied::Fixed, said)) => (RunOutcome::Succeeded, exit, format!("{said}; {}", conclusion.words())),
+                    Some((Remedied::HeldBack, said)) => (RunOutcome::Blocked, Exit::Precondition, format!("nothing was run: {said}")),
+                    Some((_, said)) => (RunOutcome::Failed, Exit::Failed, format!("{said}; {}", conclusion.words())),
+                }
             }
             Flow::Next => (RunOutcome::Succeeded, Exit::Ok, String::new()),
             Flow::Stop(text) => (RunOutcome::Stopped, Exit::Ok, format!("stopped: {text}")),
@@ -325,12 +359,16 @@ impl<'w> Interpreter<'w> {
                 (RunOutcome::Declined, Exit::Declined, format!("{step} was declined; the run stopped there"))
             }
             Flow::Abort(Abort::NeedsInput { step, how }) => {
-                next.push(format!("{} {how}", given.invocation));
+                next.push(format!("{} {how}", if is_tree { &resume } else { &given.invocation }));
                 (
                     RunOutcome::NeedsInput,
                     Exit::InputNeeded,
                     format!("{step} needs an answer and nobody is there to give it: {how}"),
                 )
+            }
+            Flow::Abort(Abort::Parked { step }) if is_tree => {
+                next.push(resume.clone());
+                (RunOutcome::Parked, Exit::InputNeeded, format!("left at `{step}`; what was answered is kept"))
             }
             Flow::Abort(Abort::Parked { step }) => {
                 next.push(format!("{} --answer {}=done", given.invocation, shell_quote(step)));
@@ -344,6 +382,9 @@ impl<'w> Interpreter<'w> {
                     Some(StopReason::Journal) => (Exit::Internal, "because the journal cannot be written"),
                     _ => (Exit::Interrupted, "by the operator"),
                 };
+                if is_tree {
+                    next.push(resume.clone());
+                }
                 (RunOutcome::Interrupted, exit, format!("stopped {why}"))
             }
         };

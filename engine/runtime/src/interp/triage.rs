@@ -13,7 +13,9 @@ use runbook_core::value::Value;
 
 use super::flow::{Abort, Failure, Finished, Flow, Pass};
 use super::frame::Env;
-use super::{Interpreter, millis};
+use super::remedy::{After, Tried};
+use super::session::Session;
+use super::{Interpreter, locked, millis};
 
 /// How often one node may be visited. A tree that goes around has an exit, but what is looked at may never take it.
 const MAX_VISITS: u32 = 100;
@@ -33,33 +35,99 @@ pub(crate) struct Visit<'t> {
     pub(crate) began: jiff::Timestamp,
 }
 
+/// Where the walk goes from a node.
+pub(crate) enum Where {
+    /// To a node; none is the end of the tree.
+    To(Option<usize>),
+    /// Back to the question before.
+    Back,
+}
+
 /// How a visit ended: where the walk goes, and the pass that is kept as the node's result.
-pub(crate) type Visited = (Result<Option<usize>, Flow>, Pass);
+pub(crate) type Visited = (Result<Where, Flow>, Pass);
 
 impl Interpreter<'_> {
-    /// Walks a tree from its first node to its end.
+    /// Walks a tree from its first node to its end; at the end a remedy may be run, and the tree asked again.
     pub(crate) async fn triage(&self, tree: &Triage, env: &Env, path: &StepPath) -> Flow {
         self.seed(tree, env);
         let graph = tree.graph();
-        let mut visits: Vec<u32> = vec![0; graph.nodes.len()];
-        let mut next = (!graph.nodes.is_empty()).then_some(0);
-        while let Some(at) = next {
-            if self.stopping() {
-                return Flow::Abort(Abort::Stopped);
+        let mut session = Session::default();
+        let first = (!graph.nodes.is_empty()).then_some(0);
+        let mut next = first;
+        // The remedy that was run, until the tree has been asked again.
+        let mut tried: Option<Tried> = None;
+        loop {
+            if let Err(flow) = self.to_the_end(&graph, next, &mut session, env, path).await {
+                return flow;
             }
-            visits[at] += 1;
-            let node = graph.nodes[at].node;
-            if visits[at] > MAX_VISITS {
-                let message = format!("the tree came here {MAX_VISITS} times and does not get any further");
-                return Flow::Fail(Failure { message, step: node.key.clone(), result: Value::Null, unsure: false });
+            self.conclude_tree(env);
+            if let Some(tried) = tried.take() {
+                self.tell_whether_it_helped(tried, env);
             }
-            match self.visit(&graph, at, visits[at], env, path).await {
-                Ok(to) => next = to,
+            // A tree that another playbook plays only tells what it found.
+            if env.frame.depth > 0 || !env.parent.as_str().is_empty() {
+                return Flow::Next;
+            }
+            match self.remedies(&graph, &session, env).await {
+                Ok(After::Leave) => return Flow::Next,
+                Ok(After::Back) => next = self.go_back(&graph, &mut session, env, path),
+                Ok(After::Tried(done)) => {
+                    tried = Some(done);
+                    session.begin_again();
+                    self.forget(env);
+                    self.seed(tree, env);
+                    next = first;
+                }
                 Err(flow) => return flow,
             }
         }
-        self.conclude_tree(env);
-        Flow::Next
+    }
+
+    /// From a node to the end of the tree.
+    async fn to_the_end(
+        &self,
+        graph: &TriageGraph<'_>,
+        mut next: Option<usize>,
+        session: &mut Session,
+        env: &Env,
+        path: &StepPath,
+    ) -> Result<(), Flow> {
+        while let Some(at) = next {
+            if self.stopping() {
+                return Err(Flow::Abort(Abort::Stopped));
+            }
+            let times = session.visit(at);
+            let node = graph.nodes[at].node;
+            if times > MAX_VISITS {
+                let message = format!("the tree came here {MAX_VISITS} times and does not get any further");
+                return Err(Flow::Fail(Failure { message, step: node.key.clone(), result: Value::Null, unsure: false }));
+            }
+            next = match self.visit(graph, at, times, session, env, path).await? {
+                Where::To(to) => to,
+                Where::Back => self.go_back(graph, session, env, path),
+            };
+        }
+        Ok(())
+    }
+
+    /// Back to the question before, with everything as it was when it was asked.
+    fn go_back(&self, graph: &TriageGraph<'_>, session: &mut Session, env: &Env, path: &StepPath) -> Option<usize> {
+        let (at, question) = session.go_back(env)?;
+        let node = graph.nodes[at].node;
+        self.emit(Event::WentBack {
+            path: path.node(&node.path),
+            playbook: env.frame.unit.playbook.full_name.clone(),
+            key: node.key.clone(),
+            question,
+        });
+        Some(at)
+    }
+
+    /// What was found before a remedy is no longer so.
+    fn forget(&self, env: &Env) {
+        locked(&env.frame.findings).clear();
+        locked(&env.frame.conclusion).forget();
+        *locked(&env.frame.verdict) = None;
     }
 
     async fn visit(
@@ -67,9 +135,10 @@ impl Interpreter<'_> {
         graph: &TriageGraph<'_>,
         at: usize,
         times: u32,
+        session: &mut Session,
         env: &Env,
         path: &StepPath,
-    ) -> Result<Option<usize>, Flow> {
+    ) -> Result<Where, Flow> {
         let node = graph.nodes[at].node;
         let first = path.node(&node.path);
         let question = node.id.as_ref().map_or_else(|| first.to_string(), |id| id.value.clone());
@@ -82,7 +151,7 @@ impl Interpreter<'_> {
         let visit = Visit { graph, at, node, path, question, name, began };
         if let Some(pass) = node.when.as_ref().and_then(|when| self.passed_over(when, env)) {
             let flow = match pass.outcome {
-                Outcome::Skipped => Ok(graph.nodes[at].next),
+                Outcome::Skipped => Ok(Where::To(graph.nodes[at].next)),
                 _ => Err(Flow::Fail(self.node_failure(&visit, &pass))),
             };
             return self.leave(&visit, env, (flow, pass));
@@ -99,7 +168,7 @@ impl Interpreter<'_> {
             place: self.place(place(node)),
         });
         let visited = match &node.kind {
-            NodeKind::Question(question) => self.question(&visit, question, env).await,
+            NodeKind::Question(question) => self.question(&visit, question, session, env).await,
             NodeKind::Leaf(leaf) => self.leaf(&visit, leaf, env).await,
         };
         self.leave(&visit, env, visited)
@@ -115,7 +184,7 @@ impl Interpreter<'_> {
     }
 
     /// Keeps a node's result and tells its end.
-    fn leave(&self, visit: &Visit<'_>, env: &Env, (flow, pass): Visited) -> Result<Option<usize>, Flow> {
+    fn leave(&self, visit: &Visit<'_>, env: &Env, (flow, pass): Visited) -> Result<Where, Flow> {
         let duration = self.world.now().duration_since(visit.began).max(SignedDuration::ZERO);
         let (id, place) = (visit.node.id.as_ref().map(|i| i.value.clone()), self.place(place(visit.node)));
         // For those who watch, a question that was answered has gone well, whatever the answer.

@@ -1,9 +1,10 @@
 //! Answers: given beforehand by flags, or by a person at a prompt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
 use runbook_core::module::BoxFuture;
+use runbook_core::session::RemedyChoice;
 use runbook_core::value::Value;
 use runbook_core::world::{Origin, Question, QuestionKind, Reply};
 
@@ -24,6 +25,10 @@ pub struct Answers {
     pub confirms: HashMap<String, String>,
     /// `--answers FILE`: what flags do not answer.
     pub file: FileAnswers,
+    /// `--remedy`: what becomes of a remedy.
+    pub remedy: Option<RemedyChoice>,
+    /// What people answered in the session that this one goes on with, by question id, each answer for one visit.
+    resumed: Mutex<HashMap<String, VecDeque<(Value, Option<String>)>>>,
     used: Mutex<Vec<String>>,
 }
 
@@ -39,7 +44,24 @@ pub struct FileAnswers {
 impl Answers {
     /// Answers by these flags.
     pub fn new(yes: bool, answers: HashMap<String, String>, confirms: HashMap<String, String>) -> Self {
-        Answers { yes, answers, confirms, file: FileAnswers::default(), used: Mutex::default() }
+        Answers { yes, answers, confirms, ..Answers::default() }
+    }
+
+    /// With what becomes of a remedy.
+    #[must_use]
+    pub fn with_remedy(self, remedy: Option<RemedyChoice>) -> Self {
+        Answers { remedy, ..self }
+    }
+
+    /// With what people answered in the session that this one goes on with, in the order in which it was asked: flags and the file of
+    /// this run go before.
+    #[must_use]
+    pub fn with_resumed(self, answers: impl IntoIterator<Item = (String, Value, Option<String>)>) -> Self {
+        let mut resumed: HashMap<String, VecDeque<(Value, Option<String>)>> = HashMap::new();
+        for (id, value, note) in answers {
+            resumed.entry(id).or_default().push_back((value, note));
+        }
+        Answers { resumed: Mutex::new(resumed), ..self }
     }
 
     /// With the answers of a file, for what flags do not answer.
@@ -51,7 +73,15 @@ impl Answers {
     /// The answer to a question, if it was given beforehand: by a flag for this question, by the file, or by `--yes` for all.
     pub fn find(&self, question: &Question) -> Option<Reply> {
         let all = || (self.yes && matches!(question.kind, QuestionKind::Confirm)).then(|| given(Value::Bool(true)));
-        self.by_flag(question).or_else(|| self.by_file(question)).or_else(all)
+        self.by_flag(question).or_else(|| self.by_file(question)).or_else(|| self.by_session(question)).or_else(all)
+    }
+
+    /// What a person answered to a tree's question in the session before.
+    fn by_session(&self, question: &Question) -> Option<Reply> {
+        let QuestionKind::Node { .. } = question.kind else { return None };
+        let mut resumed = self.resumed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (value, note) = resumed.get_mut(&question.id)?.pop_front()?;
+        Some(Reply::Given { value, note, origin: Origin::Resumed })
     }
 
     /// The answer that the file gives.
@@ -104,7 +134,8 @@ impl Answers {
                     Reply::Unfit { message: format!("--confirm {id}={typed} does not match the word that is asked for") }
                 })
             }
-            QuestionKind::Ask { .. } | QuestionKind::Manual => {
+            QuestionKind::Remedy { .. } => self.remedy.map(|choice| given(Value::str(choice.word()))),
+            QuestionKind::Ask { .. } | QuestionKind::Manual | QuestionKind::Node { .. } => {
                 let text = self.take(&self.answers, id)?;
                 let (value, note) = match (&question.kind, text.split_once(':')) {
                     (QuestionKind::Manual, Some((word, note))) => (word.to_owned(), Some(note.trim().to_owned())),
@@ -142,7 +173,8 @@ impl Answers {
         match &question.kind {
             QuestionKind::Confirm => "--yes".to_owned(),
             QuestionKind::ConfirmWord { word } => format!("--confirm {id}={}", runbook_core::expr::shell_quote(word)),
-            QuestionKind::Ask { .. } => format!("--answer {id}=VALUE"),
+            QuestionKind::Ask { .. } | QuestionKind::Node { .. } => format!("--answer {id}=VALUE"),
+            QuestionKind::Remedy { .. } => "--remedy run".to_owned(),
             QuestionKind::Manual => format!("--answer {id}=done"),
             QuestionKind::Override => format!("--answer {id}=REASON"),
         }

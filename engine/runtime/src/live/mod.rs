@@ -5,6 +5,7 @@ mod confine;
 mod exec;
 mod host;
 mod tree;
+mod tries;
 mod world;
 
 pub use answers::{Answers, FileAnswers, Operator};

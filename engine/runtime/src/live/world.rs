@@ -9,10 +9,12 @@ use runbook_core::event::Event;
 use runbook_core::module::{BoxFuture, Change, Cx, Effect, Fault, Host, Registry};
 use runbook_core::path::StepPath;
 use runbook_core::value::{Value, from_json};
-use runbook_core::world::{Answer, Call, Question, Reply, StopReason, World};
+use runbook_core::world::{Answer, Call, Held, Question, Reply, StopReason, World};
 
 use super::answers::{Answers, Operator};
 use super::host::LiveHost;
+use super::tries;
+use crate::lock::{Holder, Lock};
 use crate::signals::Stop;
 use crate::sink::Sink;
 
@@ -37,6 +39,12 @@ pub struct LiveOptions {
     pub root: PathBuf,
     /// The state folder.
     pub state: PathBuf,
+    /// Who this is to those who wait for a lock of this run.
+    pub holder: Holder,
+    /// How long to wait for a lock whose author does not say it.
+    pub lock_wait: Duration,
+    /// The lock that the run holds already.
+    pub held: Option<String>,
 }
 
 /// The live world.
@@ -167,7 +175,9 @@ impl World for LiveWorld {
 
     fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
-            if let Some(reply) = self.options.answers.find(&question) {
+            if !question.anew
+                && let Some(reply) = self.options.answers.find(&question)
+            {
                 return reply;
             }
             let Some(operator) = &self.options.operator else {
@@ -192,6 +202,36 @@ impl World for LiveWorld {
 
     fn given(&self, question: &Question, _settled: bool) -> Option<Reply> {
         self.options.answers.find(question)
+    }
+
+    fn is_attended(&self) -> bool {
+        self.options.operator.is_some()
+    }
+
+    fn tries_of(&self, remedy: &str) -> Vec<Timestamp> {
+        tries::tries_of(&self.options.state, remedy)
+    }
+
+    fn remember_try(&self, remedy: &str) -> Result<(), String> {
+        let o = &self.options;
+        tries::remember(&o.state, remedy, Timestamp::now(), &o.holder.run)
+            .map_err(|error| format!("{} cannot be written: {error}", o.state.display()))
+    }
+
+    fn lock<'a>(&'a self, name: &'a str, wait: Option<SignedDuration>) -> BoxFuture<'a, Result<Held, String>> {
+        Box::pin(async move {
+            let o = &self.options;
+            if o.held.as_deref() == Some(name) {
+                return Ok(Box::new(()) as Held);
+            }
+            let wait = wait.and_then(|w| Duration::try_from(w).ok()).unwrap_or(o.lock_wait);
+            let (locks, name, holder) = (o.state.join("locks"), name.to_owned(), o.holder.clone());
+            let taking = tokio::task::spawn_blocking(move || {
+                Lock::take(&locks, &name, &holder, wait).map_err(|error| error.words(&name))
+            });
+            let lock = taking.await.map_err(|error| error.to_string())??;
+            Ok(Box::new(lock) as Held)
+        })
     }
 
     fn sleep<'a>(&'a self, _path: &'a StepPath, duration: SignedDuration) -> BoxFuture<'a, ()> {

@@ -42,6 +42,8 @@ pub struct ScriptedWorld {
     pub asked: Mutex<Vec<Question>>,
     /// Every event in order.
     pub events: Mutex<Vec<Event>>,
+    /// The remedies that were tried.
+    tries: Mutex<Vec<(String, Timestamp)>>,
     /// The ids of the steps that were begun.
     begun: Mutex<HashMap<StepPath, Option<String>>>,
     stop: Stop,
@@ -51,12 +53,20 @@ pub struct ScriptedWorld {
 }
 
 impl ScriptedWorld {
-    /// A world with these rules and these answers by question id. A call that no rule answers is refused.
+    /// A world with these rules and these answers by question id; several of one id answer in turn, and the last goes on. A call that no
+    /// rule answers is refused.
     pub fn new(rules: impl IntoIterator<Item = Scripted>, answers: impl IntoIterator<Item = (String, String)>) -> Self {
         let answer = |text: String| TestAnswer { value: Value::from(text), note: None, takes: SignedDuration::ZERO };
+        let mut by_id: Vec<(String, Vec<TestAnswer>, usize)> = Vec::new();
+        for (id, text) in answers {
+            match by_id.iter_mut().find(|(known, ..)| *known == id) {
+                Some((_, list, _)) => list.push(answer(text)),
+                None => by_id.push((id, vec![answer(text)], 0)),
+            }
+        }
         ScriptedWorld {
             rules: Mutex::new(rules.into_iter().map(|r| (r, 0)).collect()),
-            answers: Mutex::new(answers.into_iter().map(|(id, text)| (id, vec![answer(text)], 0)).collect()),
+            answers: Mutex::new(by_id),
             registry: None,
             clock: Clock::default(),
             epoch: "2026-01-05T10:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH),
@@ -65,6 +75,7 @@ impl ScriptedWorld {
             asked: Mutex::default(),
             events: Mutex::default(),
             begun: Mutex::default(),
+            tries: Mutex::default(),
             stop: Stop::default(),
             cleaning: AtomicBool::new(false),
             moves: AtomicU32::new(0),
@@ -320,6 +331,15 @@ impl World for ScriptedWorld {
         })
     }
 
+    fn tries_of(&self, remedy: &str) -> Vec<Timestamp> {
+        locked(&self.tries).iter().filter(|(known, _)| known == remedy).map(|(_, at)| *at).collect()
+    }
+
+    fn remember_try(&self, remedy: &str) -> Result<(), String> {
+        locked(&self.tries).push((remedy.to_owned(), self.now()));
+        Ok(())
+    }
+
     /// An answer outweighs what a probe says. Where a person would be asked anyhow, it is theirs.
     fn given(&self, question: &Question, settled: bool) -> Option<Reply> {
         settled.then(|| self.next_answer(&question.id)).flatten().map(|answer| reply(question, answer))
@@ -402,6 +422,16 @@ fn reply(question: &Question, answer: TestAnswer) -> Reply {
             _ => given(Value::Bool(true), Some(note.unwrap_or(text))),
         },
         QuestionKind::Manual if text == "later" => Reply::Later,
-        QuestionKind::Manual | QuestionKind::Ask { .. } => given(value, note),
+        QuestionKind::Node { choices, .. } if !choices.iter().any(|c| c.to_string() == text) => match text.as_str() {
+            "back" => Reply::Back,
+            "again" => Reply::Again,
+            "skip" => Reply::Skipped { value: Value::str("unknown") },
+            "later" => Reply::Later,
+            _ => given(value, note),
+        },
+        QuestionKind::Remedy { .. } if text == "back" => Reply::Back,
+        QuestionKind::Manual | QuestionKind::Ask { .. } | QuestionKind::Node { .. } | QuestionKind::Remedy { .. } => {
+            given(value, note)
+        }
     }
 }

@@ -100,6 +100,9 @@ fn inputs(test: &PlayTest) -> Inputs {
         root: "/project".into(),
         invocation: format!("runbook play {}", test.play.value),
         detailed_exit: false,
+        profile: None,
+        resumes: None,
+        step: false,
     }
 }
 

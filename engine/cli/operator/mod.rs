@@ -1,19 +1,42 @@
-//! The person at the terminal: questions on standard error, answers from standard input, line by line.
+//! The person at the terminal: questions on standard error, answers from standard input. Questions of a triage tree take single keys
+//! ([`session`]), everything else a line.
+
+pub(crate) mod keys;
+mod session;
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use runbook_core::module::BoxFuture;
 use runbook_core::value::Value;
 use runbook_core::world::{Origin, Question, QuestionKind, Reply};
-use runbook_report::sanitize;
+use runbook_report::{TermPolicy, sanitize};
 use runbook_runtime::live::Operator;
 
 use crate::output::Output;
 
+/// Draws the tree with a way through it: the keys of the questions that were asked, and the one that stands.
+pub(crate) type DrawTree = dyn Fn(&[&str], &str, &TermPolicy) -> String + Send + Sync;
+
 /// Asks at the terminal. While a question stands, the view of the run waits.
 pub(crate) struct Prompt {
     pub(crate) output: Arc<Output>,
+    /// The run, for those who come back to it.
+    pub(crate) run: String,
+    /// How to write to the terminal.
+    pub(crate) policy: TermPolicy,
+    pub(crate) draw: Arc<DrawTree>,
+}
+
+/// Ends the reading of keys when nobody waits for the answer any more, and gives the terminal back as it was.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        keys::restore();
+    }
 }
 
 impl Operator for Prompt {
@@ -21,11 +44,17 @@ impl Operator for Prompt {
         Box::pin(async move {
             let (send, receive) = tokio::sync::oneshot::channel();
             let (output, question) = (self.output.clone(), question.clone());
+            let over = Arc::new(AtomicBool::new(false));
+            let _waiting = Waiting(over.clone());
+            let session = session::Session { run: self.run.clone(), policy: self.policy, draw: self.draw.clone(), over };
             output.pause();
             // A thread of its own, not the runtime's: a read that nobody answers must not hold up the end of the program.
             std::thread::spawn(move || {
                 // The live lines are away as long as the question stands.
-                let reply = output.suspended(|| put(&question));
+                let reply = output.suspended(|| match &question.kind {
+                    QuestionKind::Node { .. } | QuestionKind::Remedy { .. } => session.put(&question),
+                    _ => put(&question),
+                });
                 output.resume();
                 let _ = send.send(reply);
             });
@@ -77,6 +106,8 @@ fn hint(kind: &QuestionKind) -> String {
         }
         QuestionKind::Manual => "  done, skip or failed (a remark may follow after a colon), or later: ".to_owned(),
         QuestionKind::Override => "  a reason to accept it, or nothing to refuse: ".to_owned(),
+        // The session asks these.
+        QuestionKind::Node { .. } | QuestionKind::Remedy { .. } => String::new(),
     }
 }
 
@@ -123,6 +154,7 @@ fn understand(kind: &QuestionKind, line: &str) -> Result<Reply, String> {
                 _ => Err("answer done, skip, failed or later".to_owned()),
             }
         }
+        QuestionKind::Node { .. } | QuestionKind::Remedy { .. } => Err("this is asked by the session".to_owned()),
         QuestionKind::Override => Ok(if line.is_empty() { declined } else { given(Value::Bool(true), Some(line.to_owned())) }),
     }
 }
