@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot get what it needs should fail loudly")]
 
 mod binary;
+mod faults;
 mod fixtures;
 mod harness;
 mod robust;
