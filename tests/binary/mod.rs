@@ -16,6 +16,7 @@ mod new;
 mod own_modules;
 mod pictures;
 mod session;
+mod sessions;
 mod signals;
 mod stack;
 mod terminal;

@@ -83,6 +83,7 @@ impl Workspace {
     pub(crate) fn stable(&self, text: &str) -> String {
         let text = text.replace(&*self.folder.path().to_string_lossy(), "{project}");
         let text = regex(r"\bhost=\S+", &text, "host={host}");
+        let text = regex(r"\btester on\s+\S+", &text, "tester on {host}");
         let text = regex(r"\d{8}-\d{6}-[0-9a-f]{6}", &text, "{run}");
         let text = regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)?", &text, "{time}");
         regex(r"\b\d+(\.\d+)?(ms|s|µs)\b", &text, "{dur}")

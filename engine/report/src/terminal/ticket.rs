@@ -47,7 +47,7 @@ impl Ticket {
             .map(|i| format!(" {}={}", i.name, i.value))
             .collect();
         self.head = format!("{playbook}{}", given.concat());
-        let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC");
+        let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC");
         self.run = format!("{at}, run {run}, {operator} on {host}");
     }
 

@@ -92,6 +92,8 @@ fn everywhere(text: &str) -> Script {
         probed: 1,
         answered: 1,
         unknown: 1,
+        overridden: 0,
+        skipped: 0,
     });
     s.emit(Event::Blocked { name: text.into(), message: text.into() });
     s.finish(RunOutcome::Failed, Exit::Failed, text, |e| {

@@ -169,6 +169,8 @@ fn tree() -> Script {
         probed: 3,
         answered: 4,
         unknown: 1,
+        overridden: 0,
+        skipped: 0,
     });
     s.finish(RunOutcome::Succeeded, Exit::Fault, "found not-started (critical), slow (warning), looked-at (info)", |e| {
         if let Event::RunFinished { next, counts, .. } = e {
@@ -200,6 +202,8 @@ fn played() -> Script {
         probed: 1,
         answered: 0,
         unknown: 0,
+        overridden: 0,
+        skipped: 0,
     });
     s.end(&play_step, end(Outcome::Ok, 12.0, "found not-started (critical)"));
     s.step(&At("steps[2]", "", "Decide", "command", None, false), end(Outcome::Ok, 2.0, "exit code 0"));
