@@ -55,7 +55,8 @@ impl Walk {
         &self.leading()["remedy"]
     }
 
-    fn say(&self) -> &str {
+    /// What it said in words.
+    pub(super) fn say(&self) -> &str {
         self.leading()["say"].as_str().unwrap()
     }
 }
@@ -124,8 +125,10 @@ impl Case {
         let out = self.stack.play(playbook, more, 4);
         let command = began.elapsed().as_secs_f64() * 1000.0;
         self.time(playbook, &out, command);
-        let message = end(&out)["message"].as_str().unwrap().to_owned();
-        assert!(message.contains(says), "{message}");
+        // The step that failed first says why; the last line may speak of what was only seen afterwards.
+        let failed = out.events_of("step_finished").into_iter().find(|e| e["outcome"] == "failed" && e["group"] == false);
+        let message = failed.unwrap_or_else(|| end(&out))["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(says), "{message}\n{}", digest(&out));
         self.row.found = format!("`{playbook}` fails: {}", self.stack.stable(&message));
         out
     }

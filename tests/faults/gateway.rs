@@ -164,6 +164,26 @@ pub(super) fn dead_letters_of_policy(case: &mut Case) {
     dead_letters(case, "POLICY_DENIED");
 }
 
+pub(super) fn many_dead_letters(case: &mut Case) {
+    case.fault(
+        "there are many dead letters, and they become more",
+        "`POST /_fault` to api-gateway: `dlq_growth`, 12 at once and one more each 50 ms",
+    );
+    let growth = |count: u32, every_ms: u32| json!({ "dlq_growth": { "count": count, "every_ms": every_ms } });
+    case.stack.fault("api-gateway", growth(12, 0));
+    let walk = case.find("service-health", OF_GATEWAY, "dead-letters-growing");
+    case.stack.fault("api-gateway", growth(1000, 50));
+    let out = case.propose(&walk, &["--param", "sample=500ms"], 7);
+    let notes = out.events_of("note").iter().map(ToString::to_string).collect::<String>();
+    assert!(notes.contains("entries, growing: "), "{notes}");
+    case.note("the remedy says that they grow, and waits for `--answer cause=done`");
+    case.stack.heal("api-gateway");
+    case.note("once the cause is fixed:");
+    case.propose(&walk, &["--answer", "cause=done", "--yes", "--param", "replay=true", "--param", "sample=0s"], 0);
+    case.note("all are replayed");
+    case.well("service-health", OF_GATEWAY, "healthy");
+}
+
 pub(super) fn breaker_with_its_cause(case: &mut Case) {
     case.fault(
         "a breaker is open, and its cause is not fixed",

@@ -16,6 +16,9 @@ type Make = fn(&mut Case);
 const ROWS: &[(&str, Make)] = &[
     ("killed", processes::killed),
     ("dependency_killed", processes::dependency_killed),
+    ("gateway_killed", processes::gateway_killed),
+    ("not_started", processes::not_started),
+    ("not_listening", processes::not_listening),
     ("stopped", processes::stopped),
     ("dependency_stopped", processes::dependency_stopped),
     ("health_fails", processes::health_fails),
@@ -41,6 +44,7 @@ const ROWS: &[(&str, Make)] = &[
     ("dead_letters_of_connections", gateway::dead_letters_of_connections),
     ("dead_letters_of_time", gateway::dead_letters_of_time),
     ("dead_letters_of_policy", gateway::dead_letters_of_policy),
+    ("many_dead_letters", gateway::many_dead_letters),
     ("breaker_with_its_cause", gateway::breaker_with_its_cause),
     ("breaker_without_its_cause", gateway::breaker_without_its_cause),
     ("endpoint_hangs", gateway::endpoint_hangs),
@@ -57,6 +61,7 @@ const UNDER_UVICORN: &[(&str, Make)] = &[
     ("uvicorn_stopped", processes::stopped),
     ("uvicorn_health_fails", processes::health_fails),
     ("uvicorn_module_missing", uvicorn::module_missing),
+    ("uvicorn_not_installed", uvicorn::not_installed),
     ("uvicorn_term_ignored", processes::term_ignored),
 ];
 
@@ -111,10 +116,11 @@ fn every_fault_is_found_without_a_question_and_repaired_where_it_can_be() {
         }
         if let Some(python) = &python {
             for (at, (name, row)) in UNDER_UVICORN.iter().enumerate().filter(|(_, (name, _))| chosen(name)) {
-                let made_here = if *name == "uvicorn_module_missing" {
-                    uvicorn::with_a_module_missing(name, *row, python)
-                } else {
-                    make(name, *row, Stack::of_uvicorn(2, python))
+                let made_here = match *name {
+                    "uvicorn_module_missing" => uvicorn::with_a_module_missing(name, *row, python),
+                    // It is not there from the beginning.
+                    "uvicorn_not_installed" => make_unstarted(name, *row, Stack::of_uvicorn(2, python)),
+                    _ => make(name, *row, Stack::of_uvicorn(2, python)),
                 };
                 let made_here = made_here.map(|row| Row { fault: format!("{}, under uvicorn", row.fault), ..row });
                 *made[ROWS.len() + at].lock().unwrap() = Some(made_here);

@@ -11,9 +11,9 @@ const HEAD: &str = "<!-- Written by `BLESS=1 cargo test --test suite faults::mat
 
 # What is found when SONIA breaks
 
-Each fault is really injected into a stack that runs: real processes, real signals, real locks. Then the triage tree or the playbook
-is run that an operator would run, without a terminal and without answers. It asks nothing: every answer comes from a probe.
-What it proposes is run as it is printed, and then it is looked at once more. `ROOT` is the folder of the stack.
+Each fault is really injected into a stack that runs: real processes, real signals, real locks. Then the triage tree or the
+playbook is run that an operator would run, without a terminal and without answers. It asks nothing: every answer comes from a
+probe. What it proposes is run as it is printed, and then it is looked at once more. `ROOT` is the folder of the stack.
 
 Where a person has to do something first, or where nothing can be repaired by a program, the result says so.
 
@@ -40,13 +40,11 @@ pub(super) fn compare(rows: &[Row], with_uvicorn: bool) {
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     let here = |line: &&str| with_uvicorn || !line.contains(UVICORN);
-    let differ = || {
-        let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().filter(here).collect(), text.lines().collect());
-        let lines = new.iter().filter(|l| !old.contains(l)).map(|l| format!("now:    {l}"));
-        let gone = old.iter().filter(|l| !new.contains(l)).map(|l| format!("before: {l}"));
-        lines.chain(gone).collect::<Vec<_>>()
-    };
-    let differ = differ();
+    let old: Vec<&str> = expected.lines().filter(here).collect();
+    let new: Vec<&str> = text.lines().collect();
+    let now = new.iter().filter(|line| !old.contains(line)).map(|line| format!("now:    {line}"));
+    let before = old.iter().filter(|line| !new.contains(line)).map(|line| format!("before: {line}"));
+    let differ: Vec<String> = now.chain(before).collect();
     assert!(differ.is_empty(), "{}; BLESS=1 rewrites it after a look:\n{}", path.display(), differ.join("\n"));
 }
 

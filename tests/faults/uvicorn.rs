@@ -78,6 +78,19 @@ pub(super) fn module_missing(case: &mut Case) {
     case.well("service-health", &["service=memory-engine"], "healthy");
 }
 
+pub(super) fn not_installed(case: &mut Case) {
+    case.fault("an optional service is not installed", "vision-capture has no folder");
+    std::fs::remove_dir_all(case.stack.path("services/vision-capture")).unwrap();
+    case.stack.play("stack-start", &[], 0);
+    let walk = case.walk("service-health", &["service=vision-capture"]);
+    case.well("service-health", &["service=vision-capture"], "not-installed");
+    case.row.result.clear();
+    case.row.found = format!("`service-health`: **not-installed**. {}", walk.say());
+    "none is needed".clone_into(&mut case.row.remedy);
+    case.note("`stack-start` leaves it out, and all others are well");
+    case.well("service-health", &["service=api-gateway"], "healthy");
+}
+
 /// How a playbook is played against the stack: its name, what is typed behind it, the exit code, and what its last line or its
 /// outputs must hold.
 type Play = (&'static str, &'static [&'static str], i32, &'static str);
