@@ -67,8 +67,7 @@ pub(super) fn model_slow(case: &mut Case) {
     case.stack.fault("model-router", json!({ "slow_ms": DELAY_MS, "paths": ["/v1/generate"] }));
     case.stack.chat();
     let walk = case.find("latency-high", &[LIMIT], "model-slow");
-    "a smaller model, by hand".clone_into(&mut case.row.remedy);
-    assert!(walk.remedy()["steps"].is_array(), "{}", walk.remedy());
+    case.waits(&walk, "--answer smaller=done");
     case.stack.heal("model-router");
     case.note("once the model is quick:");
     quick_again(case);

@@ -9,6 +9,7 @@ mod database;
 mod gateway;
 mod matrix;
 mod processes;
+mod session;
 mod stack;
 mod table;
 mod uvicorn;

@@ -172,10 +172,10 @@ pub(super) fn term_ignored(case: &mut Case) {
     case.fault("a service ignores SIGTERM", "`POST /_fault` to pipecat: `ignore_term: true`, then `stack-stop`");
     let pid = case.stack.pid("pipecat");
     case.stack.fault("pipecat", json!({ "ignore_term": true }));
-    case.refuses("stack-stop", &["--param", "stop_grace=1s"], "use `force: true` to kill it");
+    case.refuses("stack-stop", &["--param", "stop_grace=2s"], "use `force: true` to kill it");
     assert!(alive(pid), "nothing is killed unasked");
     "`stack-stop --param force=true`".clone_into(&mut case.row.remedy);
-    case.stack.play("stack-stop", &["--param", "stop_grace=1s", "--param", "force=true"], 0);
+    case.stack.play("stack-stop", &["--param", "stop_grace=2s", "--param", "force=true"], 0);
     assert!(!alive(pid));
     case.note("killed after its time; `verify` holds: ports released, pid files gone");
 }
@@ -187,10 +187,10 @@ pub(super) fn term_ignored_at_restart(case: &mut Case) {
     );
     let pid = case.stack.pid("pipecat");
     case.stack.fault("pipecat", json!({ "ignore_term": true }));
-    case.refuses("service-restart", &["--param", "service=pipecat", "--param", "stop_grace=1s"], "use `force: true` to kill it");
+    case.refuses("service-restart", &["--param", "service=pipecat", "--param", "stop_grace=2s"], "use `force: true` to kill it");
     assert_eq!(case.stack.pid("pipecat"), pid, "the old one still runs");
     "`service-restart --param service=pipecat --param force=true`".clone_into(&mut case.row.remedy);
-    let forced = ["--param", "service=pipecat", "--param", "stop_grace=1s", "--param", "force=true"];
+    let forced = ["--param", "service=pipecat", "--param", "stop_grace=2s", "--param", "force=true"];
     case.stack.play("service-restart", &forced, 0);
     assert!(!alive(pid));
     case.note("repaired, `verify` holds");
@@ -204,11 +204,11 @@ pub(super) fn emergency(case: &mut Case) {
     );
     let pids: Vec<u32> = super::stack::SERVICES.iter().map(|s| case.stack.pid(s)).collect();
     case.stack.fault("perception", json!({ "ignore_term": true }));
-    let out = case.stack.play("emergency-stop", &["--param", "stop_grace=1s"], 7);
+    let out = case.stack.play("emergency-stop", &["--param", "stop_grace=2s"], 7);
     assert!(out.stdout.contains("--confirm stop=stop"), "{}", digest(&out));
     "`emergency-stop` waits for `--confirm stop=stop`".clone_into(&mut case.row.found);
     "`emergency-stop --confirm stop=stop`".clone_into(&mut case.row.remedy);
-    case.stack.play("emergency-stop", &["--confirm", "stop=stop", "--param", "stop_grace=1s"], 0);
+    case.stack.play("emergency-stop", &["--confirm", "stop=stop", "--param", "stop_grace=2s"], 0);
     assert!(pids.iter().all(|pid| !alive(*pid)));
     case.note("all is gone; `verify` holds: no process of the stack is left");
 }

@@ -19,7 +19,7 @@ pub(super) fn digest(out: &Output) -> String {
         let failed = event["event"] == "step_finished" && matches!(event["outcome"].as_str(), Some("failed" | "unknown"));
         if failed {
             text += &format!("{} {}: {}\n", event["path"], event["name"], event["message"]);
-        } else if matches!(event["event"].as_str(), Some("finding" | "note" | "asked" | "run_finished")) {
+        } else if matches!(event["event"].as_str(), Some("finding" | "note" | "asked" | "remedied" | "run_finished")) {
             text += &format!("{event}\n");
         }
     }

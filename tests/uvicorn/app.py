@@ -467,6 +467,21 @@ def release() -> None:
         held = None
 
 
+def grow(growth: dict, left: int) -> None:
+    """Adds dead letters, all at once or one after each interval, until the fault is cleared or replaced."""
+    every = growth.get("every_ms", 0)
+    for _ in range(min(left, 1) if every else left):
+        gateway.bury(
+            new_id("req"), growth.get("failure_class", "TIMEOUT"), growth.get("capability", "file.write"),
+            "injected failure", {}, growth.get("replayable", True),
+        )
+    if every and left > 1:
+        again = lambda: FAULTS.get("dlq_growth") is growth and grow(growth, left - 1)  # noqa: E731
+        timer = threading.Timer(every / 1000, again)
+        timer.daemon = True
+        timer.start()
+
+
 def apply(faults: dict) -> None:
     """What a fault does at the moment it is set; the others are looked up when they matter."""
     if gateway is not None:
@@ -478,11 +493,7 @@ def apply(faults: dict) -> None:
                 breaker.failures = max(breaker.failures, 5)
                 breaker.open()
         if growth := faults.get("dlq_growth"):
-            for _ in range(growth.get("count", 1)):
-                gateway.bury(
-                    new_id("req"), growth.get("failure_class", "TIMEOUT"), growth.get("capability", "file.write"),
-                    "injected failure", {}, growth.get("replayable", True),
-                )
+            grow(growth, growth.get("count", 1))
     if faults.get("raw_personal_data"):
         print(
             "ERROR:    lookup failed for jane.doe@example.com (ssn 123-45-6789, card 4111 1111 1111 1111, "
