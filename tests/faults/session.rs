@@ -57,10 +57,10 @@ fn one_command_finds_repairs_and_looks_again() {
 
     // A lock that is taken again within ten minutes is no accident: the remedy is not run a second time.
     stack.fault("eva-os", json!({ "db_lock": {} }));
-    let out =
-        stack.run(&["triage", "service-health", "--param", "service=memory-engine", "--remedy", "run", "--detailed-exitcode"]);
-    assert_ne!(out.code, 0, "{}", digest(&out));
-    assert!(out.stdout.contains("10m") || out.stdout.contains("cooldown"), "{}", digest(&out));
+    let out = remedy(&stack, "memory-engine", &[], 8);
+    let held = out.events_of("remedied").pop().unwrap();
+    assert_eq!(held["outcome"], "held_back", "{held}");
+    assert!(held["message"].as_str().unwrap().contains("is to be left alone for 10m"), "{held}");
     assert_eq!(running(&stack), before, "nothing was restarted");
     stack.heal("eva-os");
 }
