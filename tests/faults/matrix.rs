@@ -62,6 +62,7 @@ const UNDER_UVICORN: &[(&str, Make)] = &[
     ("uvicorn_health_fails", processes::health_fails),
     ("uvicorn_module_missing", uvicorn::module_missing),
     ("uvicorn_not_installed", uvicorn::not_installed),
+    ("uvicorn_request_hangs", uvicorn::request_hangs),
     ("uvicorn_term_ignored", processes::term_ignored),
 ];
 

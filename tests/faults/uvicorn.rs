@@ -1,5 +1,6 @@
 //! Every SONIA playbook against the runtime that the documents describe: FastAPI under uvicorn.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use serde_json::json;
 
 use super::case::{Case, Row};
 use super::stack::{Stack, digest};
+use crate::harness::alive;
 
 /// A Python that has FastAPI, uvicorn and pytest; `tests/run` installs them.
 pub(super) fn python() -> Option<PathBuf> {
@@ -76,6 +78,27 @@ pub(super) fn module_missing(case: &mut Case) {
     case.repair(&walk, &["--yes"]);
     case.stack.play("stack-start", &[], 0);
     case.well("service-health", &["service=memory-engine"], "healthy");
+}
+
+pub(super) fn request_hangs(case: &mut Case) {
+    case.fault(
+        "a request hangs when its service is restarted",
+        "`POST /_fault` to pipecat: `hang` of `/session`, one request, `service-restart`",
+    );
+    let pid = case.stack.pid("pipecat");
+    case.stack.fault("pipecat", json!({ "hang": true, "paths": ["/session"] }));
+    // uvicorn waits for the answer to every request before it ends, however long that takes.
+    let mut request = std::net::TcpStream::connect(("127.0.0.1", case.stack.port("pipecat"))).unwrap();
+    request.write_all(b"POST /session/start HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n").unwrap();
+    case.refuses("service-restart", &["--param", "service=pipecat", "--param", "stop_grace=2s"], "use `force: true` to kill it");
+    assert!(alive(pid), "nothing is killed unasked");
+    // It has closed its port by then, and still runs.
+    let walk = case.find("service-health", &["service=pipecat"], "not-listening");
+    case.fails(&walk, &["--param", "stop_grace=2s"], 4, "use `force: true` to kill it");
+    case.stack.play("service-restart", &["--param", "service=pipecat", "--param", "stop_grace=2s", "--param", "force=true"], 0);
+    assert!(!alive(pid));
+    case.note("with `--param force=true` it is killed and started, `verify` holds");
+    case.well("service-health", &["service=pipecat"], "healthy");
 }
 
 pub(super) fn not_installed(case: &mut Case) {
