@@ -50,15 +50,22 @@ impl Terminal {
     }
 
     /// Waits until this was written.
+    #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) {
-        wait_until(|| self.screen.lock().unwrap().contains(text));
+        self.wait_after(0, text);
     }
 
-    /// Waits until this was written once more since `from`, and tells how much was written by then.
+    /// Waits until this was written once more since `from`, and tells how much was written by then, not counting escape sequences.
+    #[track_caller]
     pub(crate) fn wait_after(&self, from: usize, text: &str) -> usize {
         let mut end = 0;
+        let began = std::time::Instant::now();
         wait_until(|| {
-            let screen = self.screen.lock().unwrap();
+            let over = self.reader.as_ref().is_none_or(std::thread::JoinHandle::is_finished);
+            let screen = bare(&self.screen.lock().unwrap());
+            // What cannot come any more is not waited for, and what is on the screen is told.
+            let lost = over || began.elapsed() > std::time::Duration::from_secs(50);
+            assert!(!lost || screen.get(from..).is_some_and(|s| s.contains(text)), "no {text:?} in:\n{screen}");
             let found = screen.get(from..).and_then(|s| s.find(text));
             end = found.map_or(0, |at| from + at + text.len());
             found.is_some()
@@ -68,7 +75,7 @@ impl Terminal {
 
     /// What was written from a place on.
     pub(crate) fn since(&self, from: usize) -> String {
-        bare(self.screen.lock().unwrap().get(from..).unwrap_or_default())
+        bare(&self.screen.lock().unwrap()).get(from..).unwrap_or_default().to_owned()
     }
 
     /// Gives the terminal another width.
@@ -95,7 +102,7 @@ impl Terminal {
     }
 }
 
-/// The text without escape sequences.
+/// The text without escape sequences, also without one that is not whole yet.
 pub(crate) fn bare(text: &str) -> String {
-    regex::Regex::new(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]").unwrap().replace_all(text, "").into_owned()
+    regex::Regex::new(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\[?[0-9;?]*$").unwrap().replace_all(text, "").into_owned()
 }

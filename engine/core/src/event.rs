@@ -8,6 +8,7 @@ use crate::expr::Seen;
 use crate::model::FindingSeverity;
 use crate::module::{Effect, Touches};
 use crate::path::StepPath;
+use crate::rehearsal::DryRow;
 use crate::span::Place;
 use crate::value::Value;
 use crate::world::{Answer, Origin, Reply, StopReason};
@@ -98,6 +99,10 @@ pub struct CheckLine {
     /// Why it could not be evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it could not be because a value is not known, rather than wrong.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub unknown: bool,
 }
 
 /// A graded value with its limits.
@@ -522,6 +527,15 @@ pub enum Event {
         /// Its question.
         question: String,
     },
+    /// It was looked what something would do; nothing was changed.
+    Rehearsed {
+        /// What was looked at: the path of the remedy.
+        path: StepPath,
+        /// What it is called.
+        name: String,
+        /// Its steps.
+        rows: Vec<DryRow>,
+    },
     /// A remedy was run, and the tree was asked again.
     Remedied {
         /// The remedy's path.
@@ -619,6 +633,8 @@ pub enum Remedied {
     NotFixed,
     /// It failed.
     Failed,
+    /// It ran, and whether it helped only a person could tell.
+    CannotTell,
     /// It was held back by its cooldown or limit: nothing ran.
     HeldBack,
 }
@@ -630,6 +646,7 @@ impl Remedied {
             Remedied::Fixed => "fixed",
             Remedied::NotFixed => "not fixed",
             Remedied::Failed => "failed",
+            Remedied::CannotTell => "cannot tell",
             Remedied::HeldBack => "held back",
         }
     }

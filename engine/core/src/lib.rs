@@ -17,6 +17,7 @@ pub mod module;
 pub mod node;
 pub mod path;
 pub mod published;
+pub mod rehearsal;
 pub mod report;
 pub mod session;
 pub mod span;

@@ -84,6 +84,11 @@ pub enum Answer {
         /// What it would do.
         forecast: Forecast,
     },
+    /// A dry run cannot tell: it depends on what has not run.
+    Undecided {
+        /// On what.
+        reason: String,
+    },
     /// It was not allowed or could not be begun: nothing happened.
     Refused {
         /// Why.
@@ -241,6 +246,11 @@ pub trait World: Send + Sync {
     /// Runs, plans or replays a module.
     fn perform<'a>(&'a self, call: Call) -> BoxFuture<'a, Answer>;
 
+    /// Looks what a call would do. Nothing is changed.
+    fn plan<'a>(&'a self, _call: Call) -> BoxFuture<'a, Answer> {
+        Box::pin(async { Answer::Refused { message: "nothing can be planned here".to_owned() } })
+    }
+
     /// Asks a person.
     fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply>;
 
@@ -299,6 +309,9 @@ pub trait World: Send + Sync {
 
     /// From now on this value is taken out of whatever is told.
     fn learn_secret(&self, _name: &str, _value: &str) {}
+
+    /// In a dry run: what comes now is only reached if something holds that is not known; or no longer.
+    fn perhaps(&self, _begins: bool) {}
 
     /// Whether this world only plans changes.
     fn is_dry(&self) -> bool {

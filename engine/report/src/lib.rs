@@ -21,6 +21,7 @@ mod page;
 pub mod picture;
 mod plain;
 mod policy;
+mod rehearsal;
 mod reporter;
 pub mod runs;
 mod sanitize;

@@ -280,6 +280,17 @@ impl<W: Write + Send> PlainReporter<W> {
             Event::WentBack { path, key, question, .. } if !quiet => {
                 self.line(at, &Fields::step(key, path, "back").add("question", question));
             }
+            Event::Rehearsed { name, rows, .. } => {
+                self.line(at, &Fields::event("rehearsed").add("name", name).add("steps", &rows.len().to_string()));
+                for row in rows {
+                    let mut fields = Fields::step(&row.name, &row.path, "would").add("verdict", row.verdict.word());
+                    if row.possible {
+                        fields = fields.add("possible", "true");
+                    }
+                    fields = fields.add_some("what", &row.what).add_some("because", &row.because);
+                    self.line(at, &fields);
+                }
+            }
             Event::Remedied { path, finding, outcome, message, .. } => {
                 let fields = Fields::step(finding, path, "remedied").add("outcome", outcome.word());
                 self.line(at, &fields.add_some("msg", message));

@@ -273,6 +273,7 @@ fn event_path(event: &Event) -> Option<&StepPath> {
         | Event::NodeAnswered { path, .. }
         | Event::WentBack { path, .. }
         | Event::Remedied { path, .. }
+        | Event::Rehearsed { path, .. }
         | Event::Finding { path, .. } => Some(path),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! The interpreter, its worlds, the journal, locks and signals.
 
+pub mod dry;
 pub mod interp;
 pub mod journal;
 pub mod live;

@@ -64,14 +64,15 @@ pub fn question(asked: &str, details: &[String], standing: &Standing, run: &str,
 pub fn keys(choices: &[Value], standing: &Standing, policy: &TermPolicy) -> String {
     let mut out = Vec::new();
     let item = |key: &str, word: &str| (key.to_owned(), word.to_owned());
-    if is_yes_no(choices) {
+    if is_yes_no(choices) && !policy.accessible {
         in_rows(&[item("y", "yes"), item("n", "no"), item("u", "don't know")], policy, &mut out);
     } else {
         for (i, choice) in choices.iter().enumerate() {
+            let choice = if is_yes_no(choices) && i == 2 { "don't know".to_owned() } else { choice.to_string() };
             let number = format!("{:>2}", i + 1);
             let mut line = Line::indent(super::COLUMN - 1).with(Ink::Bold, &number).with(Ink::Plain, "  ");
             let column = line.width();
-            for (n, piece) in wrap(&choice.to_string(), policy.width.saturating_sub(column)).iter().enumerate() {
+            for (n, piece) in wrap(&choice, policy.width.saturating_sub(column)).iter().enumerate() {
                 if n > 0 {
                     line = Line::indent(column);
                 }

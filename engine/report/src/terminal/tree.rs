@@ -130,7 +130,7 @@ impl View {
         self.ticket.remedied(*outcome, message);
         let (glyph, ink) = match outcome {
             Remedied::Fixed => self.layout.glyphs.outcome(Outcome::Ok),
-            Remedied::HeldBack => self.layout.glyphs.outcome(Outcome::Unknown),
+            Remedied::HeldBack | Remedied::CannotTell => self.layout.glyphs.outcome(Outcome::Unknown),
             Remedied::NotFixed | Remedied::Failed => self.layout.glyphs.outcome(Outcome::Failed),
         };
         let text = format!("{glyph} {}: {message}", outcome.word());

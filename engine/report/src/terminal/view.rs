@@ -226,6 +226,9 @@ impl View {
             Event::NodeAnswered { path, .. } => self.node_answered(path, &record.event, out),
             Event::Finding { path, .. } => self.finding(path, &record.event, out),
             Event::WentBack { .. } => self.went_back(&record.event, out),
+            Event::Rehearsed { name, rows, .. } => {
+                out.extend(crate::rehearsal::lines(name, rows, &self.layout.policy, self.level));
+            }
             Event::Remedied { .. } => self.remedied(&record.event, out),
             Event::Concluded { playbook, verdict, probed, answered, unknown, overridden, skipped, .. } => {
                 if *playbook == self.head.playbook && self.head.triage {
@@ -339,7 +342,7 @@ pub(super) fn section_of(path: &StepPath) -> &'static str {
     if text.starts_with("undo[") || text.contains(".undo[") {
         return "undo";
     }
-    ["requires", "checks", "verify", "rescue", "always"]
+    ["requires", "checks", "verify", "rescue", "always", "remedy"]
         .into_iter()
         .find(|s| text.strip_prefix(s).is_some_and(|r| r.starts_with('[')))
         .unwrap_or("steps")
@@ -351,6 +354,7 @@ fn section_title(section: &str) -> Option<&'static str> {
         "verify" => Some("postconditions"),
         "rescue" => Some("rescue"),
         "always" => Some("in any case"),
+        "remedy" => Some("remedy"),
         "undo" => Some("undo"),
         _ => None,
     }

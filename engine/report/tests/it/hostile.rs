@@ -42,7 +42,7 @@ fn everywhere(text: &str) -> Script {
     let mut e = end(Outcome::Failed, 1.0, text);
     e.checks = vec![
         check(text, Some(false), &[(text, text)]),
-        CheckLine { text: text.into(), held: None, saw: vec![], error: Some(text.into()) },
+        CheckLine { text: text.into(), held: None, saw: vec![], error: Some(text.into()), unknown: false },
     ];
     e.output = vec![text.into()];
     s.end(&at, e);

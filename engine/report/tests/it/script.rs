@@ -54,7 +54,7 @@ pub(crate) fn end(outcome: Outcome, ms: f64, message: &str) -> End {
 
 pub(crate) fn check(text: &str, held: Option<bool>, saw: &[(&str, &str)]) -> CheckLine {
     let saw = saw.iter().map(|(t, v)| Seen { text: (*t).into(), value: (*v).into() }).collect();
-    CheckLine { text: text.into(), held, saw, error: None }
+    CheckLine { text: text.into(), held, saw, error: None, unknown: false }
 }
 
 /// Where a step stands: path, parent, name, body, item, group.
@@ -334,6 +334,7 @@ pub(crate) fn failing() -> Script {
             held: None,
             saw: vec![],
             error: Some("`json.lag` is null, which cannot be compared by `<`".into()),
+            unknown: false,
         },
     ];
     failed.output = vec![

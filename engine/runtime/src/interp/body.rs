@@ -234,7 +234,7 @@ impl Interpreter<'_> {
             if takes_service(&call.name.value) { Some(self.service_of(env, &mut args, now).map_err(refuse)?) } else { None };
         let args = Value::from(args);
         let read_commands = if entry.declared_effect { env.frame.unit.system.read_commands.clone() } else { Vec::new() };
-        let json = args.reveal().map_err(|u| Box::new(Pass::unknown(format!("an argument is not known: {}", u.reason))))?;
+        let json = args.reveal().map_err(|u| Box::new(Pass::undecided(format!("an argument is not known: {}", u.reason))))?;
         let about = about_or_default(entry.about(&json)).map_err(|m| refuse(format!("arguments of `{}`: {m}", entry.name)))?;
         let declared = step.effect.as_ref().map(|e| e.value);
         let effect = if entry.declared_effect {

@@ -156,6 +156,11 @@ impl Interpreter<'_> {
             anew: false,
         };
         match self.put(question).await {
+            Reply::Given { value: Value::Unknown(unknown), .. } => {
+                let mut pass = Pass::undecided(unknown.reason.clone());
+                pass.answer = Value::Unknown(unknown);
+                pass
+            }
             Reply::NobodyThere { how } => {
                 let names: Vec<String> = choices.iter().map(ToString::to_string).collect();
                 let among = if names.is_empty() { String::new() } else { format!(" (one of {})", names.join(", ")) };
@@ -211,6 +216,7 @@ impl Interpreter<'_> {
             anew: false,
         };
         match self.put(question).await {
+            Reply::Given { value: Value::Unknown(unknown), .. } => Pass::undecided(unknown.reason.clone()),
             Reply::Given { value, note, .. } => {
                 let word = value.to_string();
                 let mut pass = match word.as_str() {

@@ -94,7 +94,7 @@ impl Interpreter<'_> {
                 }));
                 true
             }
-            Value::Unknown(u) => return Err(Box::new(Pass::unknown(format!("the items are not known: {}", u.reason)))),
+            Value::Unknown(u) => return Err(Box::new(Pass::undecided(format!("0 or more times: the items are not known: {}", u.reason)))),
             other => return Err(Box::new(Pass::broken(format!("`for_each` needs a list or a map, found {}", other.kind())))),
         };
         // A key names one pass; what would be ambiguous gets its number.

@@ -63,6 +63,10 @@ pub(crate) struct Pass {
     pub(crate) flow: Flow,
     /// Whether the failure was a time limit.
     pub(crate) timed_out: bool,
+    /// Whether a dry run cannot tell what it comes to: it depends on what has not run. The walk goes on, and its result is not known.
+    pub(crate) undecided: bool,
+    /// Whether it was only planned: what it would leave is not known.
+    pub(crate) planned: bool,
     /// Whether our side could not do it: an expression that fails, a call that is not allowed. A triage tree takes no answer from that.
     pub(crate) unsure: bool,
     pub(crate) answer: Value,
@@ -84,6 +88,8 @@ impl Pass {
             graded: None,
             flow: Flow::Next,
             timed_out: false,
+            undecided: false,
+            planned: false,
             unsure: false,
             answer: Value::Null,
             note: Value::Null,
@@ -104,6 +110,11 @@ impl Pass {
     /// A pass whose answer our side could not find.
     pub(crate) fn unknown(message: impl Into<String>) -> Pass {
         Pass { outcome: Outcome::Unknown, ..Pass::ok(message) }
+    }
+
+    /// A pass that rests on a value which is not known. Only a dry run goes on after it.
+    pub(crate) fn undecided(message: impl Into<String>) -> Pass {
+        Pass { undecided: true, ..Pass::unknown(message) }
     }
 
     /// A pass that was skipped.
@@ -142,6 +153,17 @@ impl Finished {
         }
         for (key, value) in &p.result {
             map.insert(key.clone(), value.clone());
+        }
+        if p.undecided || p.planned {
+            let reason = if p.undecided { p.message.as_str() } else { "the step that says it has not run" };
+            for value in map.values_mut() {
+                *value = Value::unknown(reason);
+            }
+        }
+        if p.undecided {
+            let reserved = ["outcome", "changed", "error", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
+            map.extend(reserved.map(|name| (name.to_owned(), Value::unknown(p.message.as_str()))));
+            return Value::from(map);
         }
         let bad = !p.outcome.is_good();
         map.insert("outcome".into(), Value::str(p.outcome.word()));

@@ -62,7 +62,13 @@ impl Interpreter<'_> {
                 None => message,
             }),
             Answer::Refused { message } => Pass::broken(message),
-            Answer::Planned { forecast } => Pass::ok(forecast.summary),
+            Answer::Planned { forecast } => {
+                let changed = forecast.would_change;
+                let outcome = if changed { Outcome::Changed } else { Outcome::Ok };
+                let said = if forecast.summary.is_empty() { forecast.because } else { forecast.summary };
+                return Pass { planned: true, changed, outcome, ..Pass::ok(said) };
+            }
+            Answer::Undecided { reason } => return Pass::undecided(reason),
             Answer::Cancelled => Pass::abort(Abort::Stopped, "stopped"),
         };
         if !pass.outcome.is_good() {
@@ -93,6 +99,7 @@ impl Interpreter<'_> {
                 }
                 None => {
                     pass.outcome = Outcome::Unknown;
+                    pass.undecided = line.unknown;
                     pass.message = told(&line);
                 }
             }
@@ -105,6 +112,7 @@ impl Interpreter<'_> {
         if let Some(line) = wrong {
             // An expression that cannot be evaluated is unknown in a checklist; a procedure must not go on after it either way.
             pass.outcome = if line.held.is_none() { Outcome::Unknown } else { Outcome::Failed };
+            pass.undecided = line.held.is_none() && line.unknown;
             pass.message = told(line);
         }
     }
@@ -135,15 +143,15 @@ impl Interpreter<'_> {
 
 /// Evaluates one line and keeps what it saw.
 fn look(expr: &Expr, scope: &dyn Scope) -> CheckLine {
-    let (held, error) = match expr.eval(scope) {
+    let (held, unknown, error) = match expr.eval(scope) {
         Ok(value) => match value.truth() {
-            Some(truth) => (Some(truth), None),
-            None => (None, value.find_unknown().map(|u| u.reason.clone())),
+            Some(truth) => (Some(truth), false, None),
+            None => (None, true, value.find_unknown().map(|u| u.reason.clone())),
         },
-        Err(e) => (None, Some(e.message)),
+        Err(e) => (None, false, Some(e.message)),
     };
     let saw = if held == Some(true) { Vec::new() } else { expr.seen(scope) };
-    CheckLine { text: expr.text.to_string(), held, saw, error }
+    CheckLine { text: expr.text.to_string(), held, saw, error, unknown }
 }
 
 /// A line as told to people: `status == 200   (status was 503)`.

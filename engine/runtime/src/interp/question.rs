@@ -297,7 +297,10 @@ impl Interpreter<'_> {
         env: &Env,
     ) -> Result<Put, Box<Pass>> {
         let known = probe.and_then(|p| p.answer.clone());
-        let anew = session.is_anew(visit.at);
+        // After a remedy what was said beforehand is how it was: a check or a person says how it is. Where there is neither, it has to do.
+        let has_check = !question.check.is_empty() || question.answer.is_some();
+        let stale = session.round > 0 && (has_check || self.world.is_attended());
+        let anew = stale || session.was_gone_back_to(visit.at);
         let earlier = session.earlier(visit.at);
         let suggestion = known.clone().filter(|_| question.auto != Auto::Never).or_else(|| earlier.clone());
         let mut put = Question {

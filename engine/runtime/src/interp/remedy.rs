@@ -2,6 +2,9 @@
 //!
 //! After a remedy what it is verified by is asked, and then the tree, from its root: only that says whether it helped.
 
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
 use jiff::SignedDuration;
 use runbook_core::event::{Event, Outcome, Proposal, Remedied};
 use runbook_core::model::{Remedy, RemedyAction, TriageGraph, Unit};
@@ -9,13 +12,14 @@ use runbook_core::module::Effect;
 use runbook_core::path::StepPath;
 use runbook_core::session::{RemedyChoice, RemedyOffer};
 use runbook_core::value::{Value, format_duration};
-use runbook_core::world::{Question, QuestionKind, Reply};
+use runbook_core::world::{Question, QuestionKind, Reply, World};
 
 use super::finding::Found;
 use super::flow::{Abort, Flow, Pass};
 use super::frame::{Env, Local};
 use super::session::Session;
 use super::{Interpreter, locked, millis};
+use crate::dry::DryWorld;
 
 /// The id with which it is said beforehand what becomes of a remedy.
 const QUESTION: &str = "remedy";
@@ -56,7 +60,7 @@ impl Interpreter<'_> {
                 Err(message) => Some(message),
             };
             let question = Question {
-                path: StepPath::root().part(QUESTION),
+                path: StepPath::root().child(QUESTION, 0),
                 id: QUESTION.to_owned(),
                 kind: QuestionKind::Remedy {
                     offer: RemedyOffer {
@@ -76,20 +80,20 @@ impl Interpreter<'_> {
                 Reply::Given { value, .. } => match value.as_str().and_then(RemedyChoice::find) {
                     Some(RemedyChoice::Leave) | None => return Ok(After::Leave),
                     Some(RemedyChoice::DryRun) => {
-                        self.rehearse(&found, remedy, env).await?;
+                        self.rehearse(&found, &proposal, remedy, env).await?;
                         if !self.world.is_attended() {
                             return Ok(After::Leave);
                         }
                     }
                     Some(RemedyChoice::Run) => {
                         if let Some(message) = held_back {
-                            self.remedied(&StepPath::root().part(QUESTION), &found.id, Remedied::HeldBack, message, env);
+                            self.remedied(&StepPath::root().child(QUESTION, 0), &found.id, Remedied::HeldBack, message, env);
                             if self.world.is_attended() {
                                 continue;
                             }
                             return Ok(After::Leave);
                         }
-                        if let Some(tried) = self.try_remedy(&found, &proposal, remedy, &key, session.round + 1, env).await? {
+                        if let Some(tried) = self.try_remedy(&found, &proposal, remedy, &key, session.round, env).await? {
                             return Ok(After::Tried(tried));
                         }
                     }
@@ -157,8 +161,7 @@ impl Interpreter<'_> {
         number: u32,
         env: &Env,
     ) -> Result<Option<Tried>, Flow> {
-        let path = StepPath::root().part(QUESTION);
-        let path = if number > 1 { path.attempt(number) } else { path };
+        let path = StepPath::root().child(QUESTION, number as usize);
         let tried = |trouble| Some(Tried { path: path.clone(), finding: found.id.clone(), trouble });
         let lock = match self.lock_for(remedy, env) {
             Ok(Some((name, wait))) => match self.world.lock(&name, wait).await {
@@ -270,19 +273,63 @@ impl Interpreter<'_> {
     }
 
     /// Says what a remedy would do.
-    async fn rehearse(&self, _found: &Found, remedy: &Remedy, env: &Env) -> Result<(), Flow> {
-        let _ = (remedy, env);
+    async fn rehearse(&self, found: &Found, proposal: &Proposal, remedy: &Remedy, env: &Env) -> Result<(), Flow> {
+        let dry = DryWorld::new(self.world);
+        let path = StepPath::root().part("rehearsal");
+        let walk = self.in_world(&dry);
+        let pass = walk.act_on(remedy, &env.frozen(), &path).await;
+        if let Flow::Abort(Abort::Stopped) = pass.flow {
+            return Err(pass.flow);
+        }
+        self.emit(Event::Rehearsed { path, name: format!("Remedy of {}: {}", found.id, words(proposal)), rows: dry.rows() });
         Ok(())
     }
 
+    /// The same walk in another world, with nothing counted yet.
+    fn in_world<'d>(&'d self, world: &'d dyn World) -> Interpreter<'d> {
+        let mut run = self.run.clone();
+        run.insert("dry_run".to_owned(), Value::Bool(world.is_dry()));
+        Interpreter {
+            world,
+            plan: self.plan.clone(),
+            registry: self.registry,
+            run,
+            overrides: self.overrides.clone(),
+            env: self.env.clone(),
+            step: false,
+            root: self.root.clone(),
+            began: self.began,
+            counts: Mutex::default(),
+            unreached: Mutex::default(),
+            undone: Mutex::default(),
+            left: Mutex::default(),
+            critical: Mutex::default(),
+            cleaning: AtomicBool::new(false),
+            verdicts: Mutex::default(),
+        }
+    }
+
     /// Says whether a remedy helped, now that the tree was asked again.
-    pub(crate) fn tell_whether_it_helped(&self, tried: Tried, env: &Env) {
+    pub(crate) fn tell_whether_it_helped(&self, tried: Tried, graph: &TriageGraph<'_>, session: &Session, env: &Env) {
+        let at = locked(&env.frame.conclusion).worst_first().iter().find(|f| f.id == tried.finding).map(|f| f.at);
+        let mut ancestors = Vec::new();
+        let mut node = at;
+        while let Some((parent, _)) = node.and_then(|at| graph.nodes.get(at)?.parent) {
+            ancestors.push(parent);
+            node = Some(parent);
+        }
+        // What was said before the remedy says nothing about it.
+        let said = (!self.world.is_attended()).then(|| session.rests_on_people(&ancestors)).flatten();
         let still = locked(&env.frame.findings).iter().any(|f| f.as_str() == Some(&tried.finding));
         let (outcome, message) = match tried.trouble {
             Some((outcome, message)) if still => (outcome, format!("the remedy of {} did not help: {message}", tried.finding)),
             Some((outcome, message)) => {
                 (outcome, format!("{} is no longer found, but its remedy did not end well: {message}", tried.finding))
             }
+            None if let (true, Some(said)) = (still, said) => (
+                Remedied::CannotTell,
+                format!("the remedy ran; whether {} is gone only a person can tell: {:?}", tried.finding, said.question),
+            ),
             None if still => (Remedied::NotFixed, format!("the remedy ran, and {} is still found", tried.finding)),
             None => (Remedied::Fixed, format!("{} is fixed", tried.finding)),
         };

@@ -333,6 +333,7 @@ impl<'w> Interpreter<'w> {
                     None => (RunOutcome::Succeeded, exit, conclusion.words()),
                     Some((Remedied::Fixed, said)) => (RunOutcome::Succeeded, exit, format!("{said}; {}", conclusion.words())),
                     Some((Remedied::HeldBack, said)) => (RunOutcome::Blocked, Exit::Precondition, format!("nothing was run: {said}")),
+                    Some((Remedied::CannotTell, said)) => (RunOutcome::NeedsInput, Exit::InputNeeded, said.clone()),
                     Some((_, said)) => (RunOutcome::Failed, Exit::Failed, format!("{said}; {}", conclusion.words())),
                 }
             }

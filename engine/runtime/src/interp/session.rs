@@ -108,9 +108,9 @@ impl Session {
         Some((stop.at, stop.told.question))
     }
 
-    /// Whether a node is asked anew, so that nothing given beforehand answers it.
-    pub(crate) fn is_anew(&self, at: usize) -> bool {
-        self.round > 0 || self.was_gone_back_to(at)
+    /// Whether an answer that somebody gave, and no check, stands at one of these nodes.
+    pub(crate) fn rests_on_people(&self, nodes: &[usize]) -> Option<&Answered> {
+        self.history.iter().filter(|s| nodes.contains(&s.at) && s.told.origin != AnswerOrigin::Probed).map(|s| &s.told).next()
     }
 
     /// Whether a person went back to this node.

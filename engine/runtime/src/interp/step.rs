@@ -129,7 +129,7 @@ impl Interpreter<'_> {
         match self.condition(when, env, self.world.now()) {
             Ok(true) => None,
             Ok(false) => Some(Pass::skipped(format!("when: {}", when.text))),
-            Err(trouble) if trouble.unknown => Some(Pass::unknown(self.told(&trouble))),
+            Err(trouble) if trouble.unknown => Some(Pass::undecided(trouble.message)),
             Err(trouble) => Some(Pass::broken(self.told(&trouble))),
         }
     }
@@ -151,6 +151,9 @@ impl Interpreter<'_> {
     ) -> BoxFuture<'a, Finished> {
         Box::pin(async move {
             if let Some(pass) = self.when(step, env) {
+                if pass.undecided && self.world.is_dry() {
+                    return self.perhaps(step, env, path, &begun, pass, asked).await;
+                }
                 return self.finish_without_running(step, env, path, &begun, pass);
             }
             let effect = self.static_effect(step, env);
@@ -171,6 +174,7 @@ impl Interpreter<'_> {
                 return self.conclude(step, env, path, &begun, pass, 0, started_at, false);
             }
             let (mut pass, attempts) = self.attempts(step, env, path).await;
+            // What was only planned is not verified; the reads say of themselves that they cannot tell.
             if pass.flow.is_next() && pass.outcome.is_good() && !step.verify.is_empty() && pass.outcome != Outcome::Skipped {
                 self.verify_step(step, env, path, &mut pass).await;
             }
@@ -183,6 +187,29 @@ impl Interpreter<'_> {
             }
             self.conclude(step, env, path, &begun, pass, attempts, started_at, true)
         })
+    }
+
+    /// In a dry run, a step whose condition is not known: what it would do is looked at as possible, and what it comes to is not known.
+    async fn perhaps(
+        &self,
+        step: &Step,
+        env: &Env,
+        path: &StepPath,
+        begun: &Begun,
+        pass: Pass,
+        asked: Option<Effect>,
+    ) -> Finished {
+        let without = Step { when: None, ..step.clone() };
+        let again = Begun { name: begun.name.clone(), item: begun.item.clone(), after: begun.after.clone() };
+        self.world.perhaps(true);
+        let finished = self.single(&without, env, path, again, asked).await;
+        self.world.perhaps(false);
+        let pass = Pass { outcome: Outcome::Unknown, flow: Flow::Next, ..pass };
+        let finished = Finished { pass, flow: Flow::Next, ..finished };
+        if let Some(id) = &step.id {
+            env.keep(&id.value, finished.value(&self.result_fields(step)));
+        }
+        finished
     }
 
     /// Asks the step's own postconditions.
@@ -235,8 +262,7 @@ impl Interpreter<'_> {
             sensitive: false,
         };
         match self.world.perform(call).await {
-            Answer::Done { .. } | Answer::Planned { .. } => {}
-            Answer::Cancelled => {}
+            Answer::Done { .. } | Answer::Planned { .. } | Answer::Undecided { .. } | Answer::Cancelled => {}
             Answer::Unmet { message, .. }
             | Answer::CannotTell { message }
             | Answer::Invalid { message, .. }
@@ -277,7 +303,8 @@ impl Interpreter<'_> {
                 Some(arg) => self.typed::<bool>(arg, env, self.world.now()).unwrap_or(false),
                 None => false,
             };
-            tolerated = go_on || env.rows;
+            // What a dry run cannot tell has not failed.
+            tolerated = go_on || env.rows || (pass.undecided && self.world.is_dry());
             flow = if tolerated { Flow::Next } else { Flow::Fail(self.failure(step, &begun.name, &pass)) };
         }
         let late = step

@@ -62,7 +62,7 @@ impl Interpreter<'_> {
             }
             self.conclude_tree(env);
             if let Some(tried) = tried.take() {
-                self.tell_whether_it_helped(tried, env);
+                self.tell_whether_it_helped(tried, &graph, &session, env);
             }
             // A tree that another playbook plays only tells what it found.
             if env.frame.depth > 0 || !env.parent.as_str().is_empty() {

@@ -73,6 +73,35 @@ impl LiveWorld {
         })
     }
 
+    /// Looks what a call would do.
+    async fn look_ahead(&self, call: &Call) -> Answer {
+        let o = &self.options;
+        let Some(entry) = o.registry.get(&call.module) else {
+            return Answer::Invalid { message: format!("there is no module `{}`", call.module), argument: None };
+        };
+        let args = match call.args.reveal() {
+            Ok(args) => args,
+            Err(unknown) => return Answer::Undecided { reason: format!("an argument is not known: {}", unknown.reason) },
+        };
+        let mut cx = Cx::new(&*o.host, call.path.as_str(), &o.root, &o.state);
+        cx.timeout = call.timeout.map(|t| Duration::try_from(t).unwrap_or_default());
+        cx.read_commands = &call.read_commands;
+        let looked = tokio::select! {
+            looked = entry.plan(args, &cx) => looked,
+            () = self.hard_stop() => return Answer::Cancelled,
+        };
+        match looked {
+            Ok(forecast) => Answer::Planned { forecast },
+            Err(Fault::Unmet { message, result }) => Answer::Unmet { message, result: from_json(result) },
+            Err(Fault::TimedOut { result, .. }) => {
+                Answer::TimedOut { after: call.timeout.unwrap_or_default(), result: from_json(result) }
+            }
+            Err(Fault::CannotTell { message }) => Answer::CannotTell { message },
+            Err(Fault::Refused { message }) => Answer::Refused { message },
+            Err(Fault::Invalid { message, argument }) => Answer::Invalid { message, argument },
+        }
+    }
+
     async fn call(&self, call: &Call) -> Answer {
         let o = &self.options;
         let Some(entry) = o.registry.get(&call.module) else {
@@ -171,6 +200,10 @@ impl World for LiveWorld {
             ended.tell(if call.sensitive { hidden(&answer) } else { answer.clone() });
             answer
         })
+    }
+
+    fn plan<'a>(&'a self, call: Call) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { self.look_ahead(&call).await })
     }
 
     fn ask<'a>(&'a self, question: Question) -> BoxFuture<'a, Reply> {
