@@ -62,60 +62,63 @@ fn every_key_answers_or_tells() {
     let workspace = site();
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage site");
     terminal.wait_for("1  green");
-    let mut at = terminal.wait_after(0, "answer: ");
+    let mut at = terminal.wait_after(0, "  answer: ");
     let press = |terminal: &mut Terminal, at: &mut usize, key: &str, then: &str| -> String {
         let from = *at;
         terminal.type_in(key);
         *at = terminal.wait_after(from, then);
         words(&terminal.since(from))
     };
-    let why = press(&mut terminal, &mut at, "w", "answer: ");
+    let why = press(&mut terminal, &mut at, "w", "  answer: ");
     assert!(why.contains("Is the power on? yes (probed)") && why.contains("red → finding red-lamp"), "{why}");
-    let evidence = press(&mut terminal, &mut at, "e", "answer: ");
+    let evidence = press(&mut terminal, &mut at, "e", "  answer: ");
     assert!(evidence.contains("only a person can tell"), "{evidence}");
-    let tree = press(&mut terminal, &mut at, "t", "answer: ");
+    let tree = press(&mut terminal, &mut at, "t", "  answer: ");
     assert!(tree.contains("* 1 Is the power on?") && tree.contains("> 3 Which lamp is lit?"), "{tree}");
-    let help = press(&mut terminal, &mut at, "?", "answer: ");
+    let help = press(&mut terminal, &mut at, "?", "  answer: ");
     for key in ["y n u", "w why", "r look again", "b back", "s skip", "o override", "q leave", "Ctrl-C stop"] {
         assert!(help.contains(key), "{key}: {help}");
     }
-    let none = press(&mut terminal, &mut at, "x", "answer: ");
+    let none = press(&mut terminal, &mut at, "x", "  answer: ");
     assert!(none.contains("answer with a number from 1 to 3"), "{none}");
     // An arrow and other keys that send several characters answer nothing.
     let from = at;
     terminal.type_in("\u{1b}[B\u{1b}OA");
-    let enter = press(&mut terminal, &mut at, "\n", "answer: ");
+    let enter = press(&mut terminal, &mut at, "\n", "  answer: ");
     assert!(enter.contains("there is no suggestion to take") && terminal.since(from).matches("press ?").count() == 1, "{enter}");
-    let again = press(&mut terminal, &mut at, "r", "answer: ");
+    let again = press(&mut terminal, &mut at, "r", "  answer: ");
     assert!(again.contains("nothing is looked at here"), "{again}");
 
     // Back over a question that a check answered: its evidence, and looking again after the power went.
-    let back = press(&mut terminal, &mut at, "b", "answer [yes]: ");
+    let back = press(&mut terminal, &mut at, "b", "  answer [yes]: ");
     assert!(back.contains("back to: Is the power on?") && back.contains("the check says yes"), "{back}");
-    let first = press(&mut terminal, &mut at, "b", "answer [yes]: ");
+    let first = press(&mut terminal, &mut at, "b", "  answer [yes]: ");
     assert!(first.contains("this is the first question"), "{first}");
-    let evidence = press(&mut terminal, &mut at, "e", "answer [yes]: ");
+    let evidence = press(&mut terminal, &mut at, "e", "  answer [yes]: ");
     assert!(evidence.contains("path: power") && evidence.contains("UTC") && evidence.contains("exists: true"), "{evidence}");
     std::fs::remove_file(workspace.path("power")).unwrap();
-    press(&mut terminal, &mut at, "r", "answer [no]: ");
-    let evidence = press(&mut terminal, &mut at, "e", "answer [no]: ");
+    press(&mut terminal, &mut at, "r", "  answer [no]: ");
+    let evidence = press(&mut terminal, &mut at, "e", "  answer [no]: ");
     assert!(evidence.contains("exists: true") && evidence.contains("no such file"), "both readings are kept: {evidence}");
     // An override needs a reason.
     press(&mut terminal, &mut at, "o", "reason (nothing: back to the question): ");
-    let without = press(&mut terminal, &mut at, "\n", "answer [no]: ");
+    let without = press(&mut terminal, &mut at, "\n", "  answer [no]: ");
     assert!(without.contains("without a reason it stays as the check says"), "{without}");
+    // Where the author did not write where it leads if nobody can tell, the person says which way.
+    let which = press(&mut terminal, &mut at, "s", "as if (nothing: back to the question): ");
+    assert!(which.contains("yes, no, unknown?"), "{which}");
+    press(&mut terminal, &mut at, "\n", "  answer [no]: ");
     press(&mut terminal, &mut at, "y", "reason (nothing: back to the question): ");
     terminal.type_in("the meter runs\n");
-    at = terminal.wait_after(at, "answer: ");
-    press(&mut terminal, &mut at, "s", "as if (nothing: back to the question): ");
-    press(&mut terminal, &mut at, "red\n", "choose [dry run]: ");
+    at = terminal.wait_after(at, "  answer: ");
+    press(&mut terminal, &mut at, "s", "choose [dry run]: ");
     terminal.type_in("l");
     let (code, text) = terminal.end();
     let text = words(&text);
     assert_eq!(code, 0, "{text}");
     for line in [
         "Is the power on? yes answered the meter runs; overrides the check, which said no: ",
-        "Which lamp is lit? red skipped",
+        "Which lamp is lit? unknown skipped",
         "found site-gone (critical)",
         "1 probed · 2 answered · 1 overridden · 1 skipped",
         "Is the power on? yes (against the check, which says no: the meter runs)",
@@ -130,7 +133,7 @@ fn every_key_answers_or_tells() {
         .iter()
         .map(|q| format!("{} {} {} {}", q["key"], q["answer"], q["origin"], q["note"]).replace('"', ""))
         .collect();
-    assert_eq!(asked, ["power yes answered the meter runs", "lamp red skipped null", "site no probed null"]);
+    assert_eq!(asked, ["power yes answered the meter runs", "lamp unknown skipped null", "site no probed null"]);
 }
 
 #[test]
@@ -138,11 +141,11 @@ fn a_session_that_was_left_is_gone_on_with() {
     let workspace = site();
     workspace.write("site", "x");
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage site --step");
-    terminal.wait_for("answer [yes]: ");
+    terminal.wait_for("  answer [yes]: ");
     terminal.type_in("o");
     terminal.wait_for("reason");
     terminal.type_in("the fuse is out\n");
-    terminal.wait_for("answer: ");
+    terminal.wait_for("  answer: ");
     terminal.type_in("q");
     let (code, text) = terminal.end();
     assert_eq!(code, 7, "{}", words(&text));
@@ -151,7 +154,7 @@ fn a_session_that_was_left_is_gone_on_with() {
 
     // What the person said is kept with its reason; what the checks saw is looked at again.
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage --resume");
-    terminal.wait_for("answer: ");
+    terminal.wait_for("  answer: ");
     terminal.type_in("1");
     let (code, text) = terminal.end();
     let text = words(&text);
@@ -178,7 +181,7 @@ fn the_end_of_input_and_control_c_leave_a_session_that_can_be_gone_on_with() {
     let workspace = site();
     for (keys, code) in [("\u{4}", 7), ("\u{3}", 130)] {
         let mut terminal = Terminal::open(&workspace, 80, &[], "triage site");
-        terminal.wait_for("answer: ");
+        terminal.wait_for("  answer: ");
         terminal.type_in(keys);
         let (ended, text) = terminal.end();
         assert_eq!(ended, code, "{}", words(&text));
@@ -190,7 +193,7 @@ fn the_end_of_input_and_control_c_leave_a_session_that_can_be_gone_on_with() {
     }
     // Ctrl-C while a reason is typed.
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage site --step");
-    terminal.wait_for("answer [yes]: ");
+    terminal.wait_for("  answer [yes]: ");
     terminal.type_in("o");
     terminal.wait_for("reason");
     terminal.type_in("\u{3}");
@@ -200,12 +203,12 @@ fn the_end_of_input_and_control_c_leave_a_session_that_can_be_gone_on_with() {
 #[test]
 fn what_was_typed_before_it_was_asked_answers_nothing() {
     let workspace = site();
-    workspace.write("playbooks/slow.yaml", "playbook: Wait\ntriage:\n  - { id: a, ask: A?, check: { effect: read, command: [sh, -c, \"while [ ! -e go ]; do sleep 0.02; done\"] } }\n  - { id: b, ask: B?, yes: { finding: lost } }\n");
+    workspace.write("playbooks/slow.yaml", "playbook: Wait\ntriage:\n  - { id: a, ask: A?, check: { effect: read, command: [sh, -c, \"while [ ! -e go ]; do sleep 0.02; done\"] }, no: { finding: early } }\n  - { id: b, ask: B?, yes: { finding: lost } }\n");
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage slow");
     terminal.wait_for("A?");
     terminal.type_in("yyyy");
     workspace.write("go", "");
-    terminal.wait_for("answer: ");
+    terminal.wait_for("  answer: ");
     terminal.type_in("n");
     let (code, text) = terminal.end();
     assert!(code == 0 && words(&text).contains("B? no answered"), "{}", words(&text));
@@ -215,13 +218,13 @@ fn what_was_typed_before_it_was_asked_answers_nothing() {
 fn a_window_that_becomes_narrow_is_asked_in_again() {
     let workspace = site();
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage site");
-    let at = terminal.wait_after(0, "answer: ");
+    let at = terminal.wait_after(0, "  answer: ");
     terminal.resize(&workspace, 40);
     let from = at;
-    let mut at = terminal.wait_after(at, "answer: ");
+    let mut at = terminal.wait_after(at, "  answer: ");
     for key in ["w", "e", "t", "?"] {
         terminal.type_in(key);
-        at = terminal.wait_after(at, "answer: ");
+        at = terminal.wait_after(at, "  answer: ");
     }
     for line in terminal.since(from).split(['\n', '\r']) {
         assert!(line.chars().count() <= 40, "{line:?}");
@@ -238,13 +241,13 @@ fn a_reader_of_the_screen_types_words() {
     for env in [&[("ACCESSIBLE", "1")][..], &[]] {
         let args = if env.is_empty() { "triage site --plain" } else { "triage site" };
         let mut terminal = Terminal::open(&workspace, 80, env, args);
-        let at = terminal.wait_after(0, "answer: ");
+        let at = terminal.wait_after(0, "  answer: ");
         terminal.type_in("why\n");
-        let at = terminal.wait_after(at, "answer: ");
+        let at = terminal.wait_after(at, "  answer: ");
         terminal.type_in("back\n");
-        let at = terminal.wait_after(at, "answer [yes]: ");
+        let at = terminal.wait_after(at, "  answer [yes]: ");
         terminal.type_in("yes\n");
-        let at = terminal.wait_after(at, "answer: ");
+        let at = terminal.wait_after(at, "  answer: ");
         terminal.type_in("yel\n");
         terminal.wait_after(at, "choose [dry run]: ");
         terminal.type_in("leave\n");
@@ -268,6 +271,9 @@ fn a_remedy_is_dry_run_by_enter_run_by_r_and_left_alone_for_its_cooldown() {
     assert!(words(&terminal.since(from)).contains("copy"), "{}", terminal.since(from));
     assert!(!workspace.path("site").exists(), "a dry run changes nothing");
     terminal.type_in("r");
+    // What only a person can tell is asked again, with what was said before as the suggestion.
+    terminal.wait_after(at, "  answer [green]: ");
+    terminal.type_in("\n");
     terminal.wait_after(at, "site-gone is fixed");
     let (code, text) = terminal.end();
     let text = words(&text);

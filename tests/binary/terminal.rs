@@ -31,11 +31,11 @@ fn a_tree_is_walked_with_a_person() {
     );
     let mut terminal = Terminal::open(&workspace, 80, &[], "triage light");
     terminal.wait_for("It says that there is power.");
-    terminal.wait_for("answer: ");
+    terminal.wait_for("  answer: ");
     terminal.type_in("x");
     terminal.wait_for("press y, n or u to answer");
     terminal.type_in("n");
-    terminal.wait_for("answer [yes]: ");
+    terminal.wait_for("  answer [yes]: ");
     terminal.type_in("\n");
     let (code, text) = terminal.end();
     let text = bare(&text).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -93,7 +93,17 @@ impl Terminal {
 
     /// The exit code, and everything that was written.
     pub(crate) fn end(mut self) -> (i32, String) {
-        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let began = std::time::Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.code().unwrap_or(-1);
+            }
+            if began.elapsed() > std::time::Duration::from_secs(30) {
+                let _ = self.child.kill();
+                panic!("it does not end:\n{}", bare(&self.screen.lock().unwrap()));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        };
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }

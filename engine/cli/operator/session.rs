@@ -66,10 +66,11 @@ impl Session {
             };
             match session::understand(&typed, choices, suggestion) {
                 Err(message) => write(&format!("    {message}\n")),
-                Ok(Key::Answer(value)) => match self.answered(value, typed.trim().is_empty(), standing) {
-                    Some(reply) => return reply,
-                    None => write("    without a reason it stays as the check says\n"),
-                },
+                Ok(Key::Answer(value)) => {
+                    if let Some(reply) = self.answered(value, typed.trim().is_empty(), standing) {
+                        return reply;
+                    }
+                }
                 Ok(Key::Why) => write(&session::why(standing, &self.policy())),
                 Ok(Key::Evidence) => write(&session::evidence(standing, &self.policy())),
                 Ok(Key::Help) => write(&session::help(&self.policy())),
@@ -111,7 +112,12 @@ impl Session {
     fn reason(&self, probed: &Value, value: &Value) -> Option<String> {
         let (probed, value) = (sanitize(&probed.to_string()).into_owned(), sanitize(&value.to_string()).into_owned());
         write(&format!("    the check says {probed}; why is it {value}?\n"));
-        self.line("  reason (nothing: back to the question): ").map(|r| r.trim().to_owned()).filter(|r| !r.is_empty())
+        let reason = self.line("  reason (nothing: back to the question): ").map(|r| r.trim().to_owned());
+        let reason = reason.filter(|r| !r.is_empty());
+        if reason.is_none() {
+            write("    without a reason it stays as the check says\n");
+        }
+        reason
     }
 
     /// `o`: the other answer where there is only one, else the one that is typed.

@@ -59,7 +59,7 @@ fn one(number: usize, reading: &Reading, policy: &TermPolicy, out: &mut Vec<Line
 fn field(name: &str, value: &Value, policy: &TermPolicy, out: &mut Vec<Line>) {
     let whole = match value.bare() {
         Value::List(_) | Value::Map(_) => value.to_json().to_string(),
-        _ => value.to_string(),
+        _ => human::value(value, None),
     };
     let short: String = whole.chars().take(MOST_CHARACTERS).collect();
     let lines: Vec<&str> = short.trim_end().lines().collect();

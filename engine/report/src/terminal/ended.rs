@@ -64,7 +64,12 @@ impl View {
         match depth {
             0 => !self.head.checklist,
             // Checks and helpers that a step has inside are its own business, and so is plumbing.
-            1 => self.steps.get(e.parent).is_some_and(|p| p.group) && e.body != "set" && !self.is_row(e.path),
+            1 => {
+                // What a remedy plays is what was asked for.
+                let remedy = e.parent.played_by().filter(|p| self.steps.get(p).is_some_and(|s| s.body == "remedy"));
+                let parent = remedy.as_ref().unwrap_or(e.parent);
+                self.steps.get(parent).is_some_and(|p| p.group) && e.body != "set" && !self.is_row(e.path)
+            }
             _ => false,
         }
     }

@@ -87,6 +87,11 @@ impl Screen {
     pub(crate) fn close(&mut self) {
         if let Screen::Live(screen) = self {
             screen.live.clear();
+            // A question that nobody answers any more does not keep back the last lines.
+            let mut paper = screen.paper();
+            paper.suspended = 0;
+            screen.bar.suspend(|| paper.write());
+            drop(paper);
             screen.bar.finish_and_clear();
         }
     }
@@ -152,7 +157,7 @@ struct Resume<'a>(&'a LiveScreen);
 impl Drop for Resume<'_> {
     fn drop(&mut self) {
         let mut paper = self.0.paper();
-        paper.suspended -= 1;
+        paper.suspended = paper.suspended.saturating_sub(1);
         if paper.suspended == 0 {
             self.0.live.pause(false);
             self.0.bar.suspend(|| paper.write());
