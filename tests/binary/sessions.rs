@@ -173,7 +173,11 @@ fn a_session_that_was_left_is_gone_on_with() {
     // A tree that was changed is not gone on with.
     workspace.write("playbooks/site.yaml", &TREE.replace("red-lamp", "red-light"));
     let output = workspace.run(&["triage", "--resume", &left]).expect(9);
-    assert!(output.stderr.contains("was changed since the session") && output.stderr.contains("runbook answers"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("was changed since the session") && output.stderr.contains("runbook answers"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]

@@ -114,5 +114,8 @@ impl Terminal {
 
 /// The text without escape sequences, also without one that is not whole yet.
 pub(crate) fn bare(text: &str) -> String {
-    regex::Regex::new(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\[?[0-9;?]*$").unwrap().replace_all(text, "").into_owned()
+    regex::Regex::new(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\[?[0-9;?]*$")
+        .unwrap()
+        .replace_all(text, "")
+        .into_owned()
 }

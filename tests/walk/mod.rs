@@ -6,6 +6,7 @@ mod loops;
 mod parallel;
 mod people;
 mod plays;
+mod rehearsals;
 mod retries;
 mod services;
 mod sessions;

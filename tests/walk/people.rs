@@ -123,3 +123,34 @@ fn typed_confirmations_name_their_word() {
     let asked = format!("{:?}", walked.world.asked.lock().unwrap()[0].kind);
     assert!(asked.contains("staging"), "{asked}");
 }
+
+#[test]
+fn a_word_that_does_not_fit_is_a_no_and_nothing_rescues_it() {
+    let steps = "\n  - block: [{ id: wipe, file.delete: /x }]\n    rescue: [{ note: rescued }]\n  - note: after\n";
+    let walked = Walk::steps(steps).rule(answer("file.delete", true)).answer("wipe", "wrong").go();
+    assert_eq!((walked.result.exit, walked.notes()), (Exit::Declined, Vec::<String>::new()));
+    assert!(walked.calls().is_empty());
+}
+
+#[test]
+fn a_loop_asks_only_about_the_items_that_qualify() {
+    let walk = |when: &str| {
+        Walk::steps(&format!(
+            "\n  - {{ id: go, for_each: [a, b, c], when: \"{when}\", file.write: {{ path: \"/{{{{ item }}}}\", content: z }}, confirm: true }}\n"
+        ))
+        .rule(answer("file.write", true))
+    };
+    let walked = walk("item == 'none'").go();
+    assert_eq!((walked.result.exit, walked.world.asked.lock().unwrap().len()), (Exit::Ok, 0));
+    let walked = walk("item != 'b'").answer("go", "yes").go();
+    assert_eq!(walked.calls().len(), 2);
+    let details = walked.world.asked.lock().unwrap()[0].details.join("\n");
+    assert!(details.contains("for 2 items: a, c"), "{details}");
+}
+
+#[test]
+fn a_variable_may_rest_on_a_parameter_that_is_asked_for() {
+    let text = "playbook: A test\nparams: { which: { type: choice, choices: [a, b], required: true, ask: Which? } }\nvars: { all: { a: { n: 1 }, b: { n: 2 } }, one: \"{{ all[params.which].n }}\" }\nsteps:\n  - note: \"{{ one }}\"\n";
+    let walked = Walk::new(text).answer("which", "b").go();
+    assert_eq!((walked.result.exit, walked.notes()), (Exit::Ok, vec!["2".to_owned()]));
+}

@@ -43,7 +43,8 @@ const THREE: &str = "
 
 #[test]
 fn back_takes_back_what_was_answered_and_found() {
-    let walked = tree(THREE).rule(listening(true)).answer("red", "yes").answer("red", "no").answer("hot", "back").answer("hot", "no").go();
+    let walked =
+        tree(THREE).rule(listening(true)).answer("red", "yes").answer("red", "no").answer("hot", "back").answer("hot", "no").go();
     assert_eq!(walked.result.message, "found nothing: the tree ends here without a finding");
     // The question that was gone back to is asked again, with what was answered before as the suggestion.
     assert_eq!(asked(&walked), ["red", "hot", "red [yes]", "hot"]);
@@ -60,7 +61,8 @@ fn back_takes_back_what_was_answered_and_found() {
 
 #[test]
 fn back_goes_over_questions_that_checks_answered() {
-    let walked = tree(THREE).rule(listening(true)).answer("red", "back").answer("red", "no").answer("up", "no").answer("hot", "no").go();
+    let walked =
+        tree(THREE).rule(listening(true)).answer("red", "back").answer("red", "no").answer("up", "no").answer("hot", "no").go();
     assert_eq!(asked(&walked), ["red", "up [yes]", "red", "hot"]);
     assert_eq!(walked.result.message, "found down (info)");
     // What was just seen is not looked at again.
@@ -86,13 +88,7 @@ fn what_was_found_and_kept_before_is_as_it_was() {
   - { id: b, ask: B?, when: not findings, yes: { finding: second } }
   - { id: c, ask: C?, no: { finding: third, say: \"b was {{ steps.b.outcome }}\" } }
 ";
-    let walked = tree(nodes)
-        .answer("a", "yes")
-        .answer("a", "no")
-        .answer("c", "back")
-        .answer("c", "no")
-        .answer("b", "yes")
-        .go();
+    let walked = tree(nodes).answer("a", "yes").answer("a", "no").answer("c", "back").answer("c", "no").answer("b", "yes").go();
     // With `first` taken back, `b` is asked; and what it left is there for the leaf.
     assert_eq!(asked(&walked), ["a", "c", "a [yes]", "b", "c"]);
     assert_eq!(walked.findings(), ["first", "second", "third"]);
@@ -102,10 +98,8 @@ fn what_was_found_and_kept_before_is_as_it_was() {
 #[test]
 fn again_looks_again_and_keeps_both_readings() {
     let nodes = "  { id: up, ask: Is it up?, auto: suggest, check: { port: 7000, expect: listening }, no: { finding: down } }\n";
-    let rule = Scripted::gives::<String>("port", []).in_turn([
-        done([("listening", Value::Bool(false))]),
-        done([("listening", Value::Bool(true))]),
-    ]);
+    let rule = Scripted::gives::<String>("port", [])
+        .in_turn([done([("listening", Value::Bool(false))]), done([("listening", Value::Bool(true))])]);
     let walked = tree(nodes).rule(rule).answer("up", "again").answer("up", "yes").go();
     assert_eq!(asked(&walked), ["up [no]", "up [yes]"]);
     assert_eq!((walked.calls().len(), walked.findings().len()), (2, 0));
@@ -200,7 +194,8 @@ fn steps_are_a_remedy_too_and_are_proposed() {
 #[test]
 fn a_remedy_that_asks_is_declined_without_a_loss() {
     let asks = "playbook: Mend it\nsteps:\n  - { id: mend, file.write: { path: /x, content: z }, confirm: true }\n";
-    let walk = || tree(MENDS).file("fix.yaml", asks).rule(listening(false)).rule(answer("file.write", true)).answer("remedy", "run");
+    let walk =
+        || tree(MENDS).file("fix.yaml", asks).rule(listening(false)).rule(answer("file.write", true)).answer("remedy", "run");
     let walked = walk().answer("mend", "no").go();
     assert_eq!((walked.result.exit, walked.calls().len()), (Exit::Declined, 1));
     let walked = walk().go();

@@ -337,3 +337,16 @@ fn outcomes_in_turn() {
         .go();
     assert_eq!(walked.steps(), ["a failed", "b ok"]);
 }
+
+#[test]
+fn what_was_not_reached_is_skipped_and_null_in_always_and_outputs() {
+    let text = "playbook: A test\noutputs: { told: \"{{ steps.late.exists }}\", how: \"{{ steps.late.outcome }}\" }\nsteps:\n  - stop: enough\n  - { id: late, file: /x }\nalways:\n  - note: \"{{ steps.late.outcome }} {{ steps.late.exists is none }}\"\n";
+    let walked = Walk::new(text).go();
+    assert_eq!((walked.result.exit, walked.notes()), (Exit::Ok, vec!["skipped true".to_owned()]));
+    assert!(walked.result.outputs.field("told").is_null());
+    assert_eq!(walked.result.outputs.field("how").as_str(), Some("skipped"));
+    // Also what a failure kept from being reached, and a loop.
+    let text = "playbook: A test\nsteps:\n  - fail: broken\n  - { id: late, for_each: [1], file: /x }\nalways:\n  - note: \"{{ steps.late.items | length }}\"\n";
+    let walked = Walk::new(text).go();
+    assert_eq!((walked.result.exit, walked.notes()), (Exit::Failed, vec!["0".to_owned()]));
+}

@@ -245,7 +245,10 @@ fn auto_says_whether_the_check_is_taken_at_its_word() {
     assert_eq!((walked.answers(), walked.findings()), (vec!["up yes test".to_owned()], vec!["healthy".to_owned()]));
     {
         let asked = walked.world.asked.lock().unwrap();
-        assert!(matches!(&asked[0].kind, QuestionKind::Node { suggestion: Some(d), .. } if d.as_str() == Some("no")), "{asked:?}");
+        assert!(
+            matches!(&asked[0].kind, QuestionKind::Node { suggestion: Some(d), .. } if d.as_str() == Some("no")),
+            "{asked:?}"
+        );
         assert_eq!(asked[0].details, ["the check says no: listening   (listening was false)"]);
         let events = walked.world.events.lock().unwrap();
         let probe =
@@ -362,4 +365,16 @@ fn preconditions_and_what_comes_in_any_case_stand_around_a_tree() {
     assert_eq!((walked.result.exit, walked.answers().len()), (Exit::Precondition, 0));
     let walked = Walk::new(&text).rule(Scripted::gives("file", [("exists", Value::Bool(true))])).rule(listening(true)).go();
     assert_eq!((walked.result.exit, walked.notes()), (Exit::Ok, vec!["ok [\"healthy\"]".to_owned()]));
+}
+
+#[test]
+fn a_check_in_a_loop_leaves_its_items_under_the_nodes_id() {
+    let nodes = "  id: up\n  ask: Are they up?\n  check: { for_each: [7000, 7001], port: \"{{ item }}\", expect: listening }\n  no: { finding: down, say: \"{{ steps.up.items | selectattr('outcome', 'ne', 'ok') | list | length }} of them\" }\n";
+    let walked = tree(nodes).rule(listening(false)).go();
+    assert_eq!(walked.findings(), ["down"]);
+    let said = walked.world.events.lock().unwrap().iter().find_map(|e| match e {
+        Event::Finding { say, .. } => say.clone(),
+        _ => None,
+    });
+    assert_eq!(said.as_deref(), Some("1 of them"));
 }

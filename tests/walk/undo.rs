@@ -3,6 +3,7 @@
 use runbook_core::event::Event;
 use runbook_core::exit::Exit;
 use runbook_core::value::Value;
+use runbook_core::world::Answer;
 use runbook_runtime::scripted::Scripted;
 
 use crate::harness::{Walk, answer, unmet};
@@ -111,4 +112,16 @@ steps:
     .rule(answer("dir.create", true))
     .go();
     assert_eq!(walked.notes(), ["b", "a"]);
+}
+
+#[test]
+fn an_undo_sees_what_its_own_step_gave() {
+    let text = "playbook: A test\non_failure: undo\nsteps:\n  - { id: go, file.write: { path: /x, content: z }, undo: [{ note: \"{{ steps.go.size }}\" }] }\n  - fail: broken\n";
+    let walked = Walk::new(text)
+        .rule(
+            Scripted::gives::<String>("file.write", [])
+                .in_turn([Answer::Done { result: Value::map([("size", Value::Int(7))]), changed: true }]),
+        )
+        .go();
+    assert_eq!(walked.notes(), ["7"]);
 }

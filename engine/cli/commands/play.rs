@@ -25,8 +25,8 @@ use runbook_runtime::signals::{Stop, listen};
 use runbook_runtime::sink::Sink;
 use runbook_runtime::{Inputs, LockWish};
 
-use super::{answers, complain, loader, tell_diagnostics};
 use super::resumed::Resumed;
+use super::{answers, complain, loader, tell_diagnostics};
 use crate::args::{Play, RemedyArg, Triage};
 use crate::context::Context;
 use crate::operator::Prompt;
@@ -182,7 +182,8 @@ fn invocation(context: &Context, play: &Play, plan: &Plan, want: Want) -> String
         let params = &plan.root_unit().playbook.params;
         params.iter().any(|p| p.name.value == name && p.ty == runbook_core::model::ParamType::Secret)
     };
-    for (flag, values) in [("--param", &play.options.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)]
+    for (flag, values) in
+        [("--param", &play.options.param), ("--answer", &context.common.answer), ("--confirm", &context.common.confirm)]
     {
         for (name, value) in values.iter().filter(|(name, _)| flag != "--param" || !secret(name)) {
             words.push(format!("{flag} {}", quote(&format!("{name}={value}"))));
@@ -375,10 +376,14 @@ fn take_lock(context: &Context, play: &Play, given: &Inputs, plan: &Plan, wish: 
     let wait = play.options.lock_timeout.or(wish.wait).unwrap_or(Duration::ZERO);
     Lock::take(&state.join("locks"), &wish.name, &holder(given, plan), wait).map_err(|error| {
         let (help, exit) = match &error {
-            LockError::Held(_) => ("wait for it to end, or wait here with --lock-timeout 5m; nothing was changed", Exit::Refused),
-            LockError::Io(_) => ("give a folder you may write with --state DIR", Exit::Internal),
+            LockError::Held(held) => {
+                let end =
+                    held.as_ref().map(|h| format!(", or end it as by Ctrl-C with `kill -INT {}`", h.pid)).unwrap_or_default();
+                (format!("wait for it to end{end}, or wait here with --lock-timeout 5m; nothing was changed"), Exit::Refused)
+            }
+            LockError::Io(_) => ("give a folder you may write with --state DIR".to_owned(), Exit::Internal),
         };
-        complain(context, &error.words(&wish.name), Some(help));
+        complain(context, &error.words(&wish.name), Some(&help));
         exit
     })
 }

@@ -2,7 +2,7 @@
 
 use runbook_core::event::{AnswerOrigin, Event, Input, Record};
 use runbook_core::exit::Exit;
-use runbook_core::report::{Report, ReplyWord};
+use runbook_core::report::{ReplyWord, Report};
 use runbook_core::value::{Value, from_json};
 use runbook_report::document::document;
 use runbook_runtime::journal::{find_run, list_runs, read_journal};
@@ -44,7 +44,8 @@ fn read(context: &Context, name: &str, only_trees: bool) -> Result<Left, Exit> {
     // The latest of those that can be gone on with, and not the latest of all.
     let latest = || {
         let all = list_runs(&runs).unwrap_or_default();
-        all.into_iter().find(|r| !only_trees || matches!(r.first.as_ref().map(|f| &f.event), Some(Event::RunStarted { triage: true, .. })))
+        all.into_iter()
+            .find(|r| !only_trees || matches!(r.first.as_ref().map(|f| &f.event), Some(Event::RunStarted { triage: true, .. })))
     };
     let found = match name {
         "latest" => latest().ok_or_else(|| "there is no session yet".to_owned()),
@@ -166,7 +167,10 @@ pub(crate) fn answers(context: &Context, name: &str) -> Exit {
         }
     }
     let verb = if triage { "triage" } else { "play" };
-    let mut out = format!("# What was answered in the run {run}, to be given with: runbook {verb} {} --answers FILE\n", report.run.playbook);
+    let mut out = format!(
+        "# What was answered in the run {run}, to be given with: runbook {verb} {} --answers FILE\n",
+        report.run.playbook
+    );
     out.push_str(&format!("playbook: {}\n", report.run.playbook));
     if !given.is_empty() {
         out.push_str("answers:\n");
@@ -203,7 +207,10 @@ fn yaml(value: &Json) -> String {
         Json::String(text) => {
             let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-                && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "true" | "false" | "null" | "on" | "off" | "y" | "n");
+                && !matches!(
+                    text.to_ascii_lowercase().as_str(),
+                    "yes" | "no" | "true" | "false" | "null" | "on" | "off" | "y" | "n"
+                );
             if plain { text.clone() } else { value.to_string() }
         }
         other => from_json(other.clone()).to_json().to_string(),

@@ -150,7 +150,10 @@ impl Session {
             return Some(Reply::Skipped { value: Value::str("unknown") });
         }
         let names: Vec<String> = choices.iter().map(|c| sanitize(&c.to_string()).into_owned()).collect();
-        write(&format!("    the author did not write where this leads if nobody can tell; go on as if it were\n    {}?\n", names.join(", ")));
+        write(&format!(
+            "    the author did not write where this leads if nobody can tell; go on as if it were\n    {}?\n",
+            names.join(", ")
+        ));
         let typed = self.line("  as if (nothing: back to the question): ")?;
         if typed.trim().is_empty() {
             return None;

@@ -16,9 +16,8 @@ use serde_json::Value as Json;
 /// `running` says whether something still owns the run; without an end it was interrupted otherwise.
 pub fn document(records: &[Record], running: bool) -> Option<Report> {
     let first = records.first()?;
-    let Event::RunStarted {
-        run, playbook, title, system, digest, operator, host, version, inputs, dry_run, resumes, ..
-    } = &first.event
+    let Event::RunStarted { run, playbook, title, system, digest, operator, host, version, inputs, dry_run, resumes, .. } =
+        &first.event
     else {
         return None;
     };

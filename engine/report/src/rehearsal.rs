@@ -18,7 +18,9 @@ pub(crate) fn lines(name: &str, rows: &[DryRow], policy: &TermPolicy, level: Lev
     let mut out = vec![Line::new()];
     let head = Line::of(Ink::Warn, "DRY RUN").with(Ink::Plain, &format!("  {name}"));
     out.extend(head.wrapped(policy.width, 4));
-    out.push(Line::indent(2).with(Ink::Dim, "nothing is changed; what only looks really looked").fit(policy.width, glyphs.ellipsis));
+    out.push(
+        Line::indent(2).with(Ink::Dim, "nothing is changed; what only looks really looked").fit(policy.width, glyphs.ellipsis),
+    );
     for row in rows {
         one(row, policy, level, &mut out);
     }

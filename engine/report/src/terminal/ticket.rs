@@ -61,13 +61,7 @@ impl Ticket {
         self.questions.push(Question { key, question, answer, evidence, found_before });
     }
 
-    pub(crate) fn found(
-        &mut self,
-        finding: &str,
-        severity: FindingSeverity,
-        evidence: &[Evidence],
-        remedy: Option<&Proposal>,
-    ) {
+    pub(crate) fn found(&mut self, finding: &str, severity: FindingSeverity, evidence: &[Evidence], remedy: Option<&Proposal>) {
         let seen = evidence.iter().filter(|e| !e.message.is_empty()).map(|e| format!("{}: {}", e.name, e.message)).collect();
         self.found.retain(|f| f.finding != finding);
         let remedy = remedy.map(remedy_words);

@@ -28,12 +28,7 @@ impl Facts {
             (self.skipped, "skipped"),
             (self.unknown, "of them unknown"),
         ];
-        counts
-            .into_iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, word)| format!("{n} {word}"))
-            .collect::<Vec<_>>()
-            .join(dot)
+        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(dot)
     }
 }
 

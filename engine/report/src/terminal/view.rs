@@ -103,9 +103,7 @@ impl View {
     fn take(&mut self, record: &Record, out: &mut Vec<Line>) {
         let since_ms = self.head.began.map_or(0.0, |b| record.at.duration_since(b).as_secs_f64() * 1_000.0);
         match &record.event {
-            Event::RunStarted {
-                run, playbook, title, dry_run, checklist, triage, outline, inputs, operator, host, ..
-            } => {
+            Event::RunStarted { run, playbook, title, dry_run, checklist, triage, outline, inputs, operator, host, .. } => {
                 self.ticket = Ticket::default();
                 if *triage {
                     self.ticket.begins(playbook, inputs, run, record.at, operator, host);

@@ -103,7 +103,16 @@ impl Interpreter<'_> {
             if self.world.is_dry() {
                 // Nobody waits in a dry run. What does not hold now may come to hold while the run would ask again.
                 let looked = !pass.outcome.is_good() && matches!(pass.flow, Flow::Next) && !pass.unsure;
-                let pass = if looked { Pass { outcome: Outcome::Unknown, undecided: true, message: format!("not now: {}; it would be asked again", pass.message), ..pass } } else { pass };
+                let pass = if looked {
+                    Pass {
+                        outcome: Outcome::Unknown,
+                        undecided: true,
+                        message: format!("not now: {}; it would be asked again", pass.message),
+                        ..pass
+                    }
+                } else {
+                    pass
+                };
                 return (pass, attempt);
             }
             if !pass.flow.is_next() && !matches!(pass.flow, Flow::Fail(_)) {
@@ -167,7 +176,9 @@ impl Interpreter<'_> {
         };
         // The world ends a module's call itself, and a question times out by itself; groups are ended here.
         // In a dry run nothing takes its time.
-        let Some(limit) = limit.filter(|_| !self.world.is_dry() && !matches!(step.body, Body::Module(_) | Body::Ask(_) | Body::Manual(_))) else {
+        let Some(limit) =
+            limit.filter(|_| !self.world.is_dry() && !matches!(step.body, Body::Module(_) | Body::Ask(_) | Body::Manual(_)))
+        else {
             return self.body(step, env, path, attempt, limit).await;
         };
         let body = std::pin::pin!(self.body(step, env, path, attempt, None));

@@ -61,6 +61,8 @@ impl Interpreter<'_> {
         };
         match self.put(question).await {
             Reply::Given { .. } => None,
+            // A word that does not fit is a no: nothing that rescues a failure may take it for one.
+            Reply::Unfit { message } => Some(Pass::abort(Abort::Declined { step: self.question_id(step, path) }, message)),
             other => Some(self.unanswered(&self.question_id(step, path), other)),
         }
     }

@@ -43,9 +43,16 @@ impl Interpreter<'_> {
             place: self.place(step.body_span),
         });
         let once = !matches!(step.confirm, Some(Confirm::Each));
-        let keys: Vec<String> = items.iter().map(|i| i.key.clone()).collect();
+        // Who confirms is told of the items that it is about; what a condition leaves out is not.
+        let inner = env.below(path);
+        let is_left_out = |item: &Item| {
+            let Some(when) = &step.when else { return false };
+            matches!(self.condition(when, &inner.pass(&each.bind, item.value.clone()), self.world.now()), Ok(false))
+        };
+        let confirms = once && (step.confirm.is_some() || effect == Effect::Destroy);
+        let keys: Vec<String> = items.iter().filter(|item| confirms && !is_left_out(item)).map(|i| i.key.clone()).collect();
         let mut pass = None;
-        if once && !items.is_empty() {
+        if confirms && !keys.is_empty() {
             pass = self.confirm(step, env, path, effect, &keys).await;
         }
         let pass = match pass {
@@ -94,7 +101,9 @@ impl Interpreter<'_> {
                 }));
                 true
             }
-            Value::Unknown(u) => return Err(Box::new(Pass::undecided(format!("0 or more times: the items are not known: {}", u.reason)))),
+            Value::Unknown(u) => {
+                return Err(Box::new(Pass::undecided(format!("0 or more times: the items are not known: {}", u.reason))));
+            }
             other => return Err(Box::new(Pass::broken(format!("`for_each` needs a list or a map, found {}", other.kind())))),
         };
         // A key names one pass; what would be ambiguous gets its number.
@@ -138,6 +147,7 @@ impl Interpreter<'_> {
         };
         let inner = env.below(path);
         let envs: Vec<Env> = items.iter().map(|i| inner.pass(&each.bind, i.value.clone())).collect();
+        let path_is_of_node = env.parent.is_node();
         let run = |i: usize, after: Vec<String>| {
             let (item, env) = (&items[i], &envs[i]);
             async move {
@@ -145,7 +155,7 @@ impl Interpreter<'_> {
                 let name = if step.name.is_some() { self.name_of(step, env) } else { item.key.clone() };
                 let begun = Begun { name, item: Some(item.key.clone()), after };
                 let mut finished = self.single(step, env, &path, begun, confirmed.then_some(effect)).await;
-                if step.id.is_none() {
+                if step.id.is_none() && !path_is_of_node {
                     // Nothing can ask for it, and a loop may have many.
                     finished.pass.result = Map::new();
                 }
@@ -198,12 +208,14 @@ impl Interpreter<'_> {
     /// The pass of a loop from the passes of its items.
     fn gather(&self, step: &Step, env: &Env, items: &[Item], keyed: bool, envs: &[Env], done: Vec<Option<Finished>>) -> Pass {
         let fields = self.result_fields(step);
+        // Of a tree's question its node has the id.
+        let is_asked_for = step.id.is_some() || env.parent.is_node();
         let mut values: Vec<(String, Value)> = Vec::new();
         // The results of the steps inside, by id; keys are unique, so gathering them is linear in the number of passes.
         let mut inner: IndexMap<String, Vec<(String, Value)>> = IndexMap::new();
         for (i, finished) in done.iter().enumerate() {
             let Some(finished) = finished else { continue };
-            if step.id.is_some() {
+            if is_asked_for {
                 values.push((items[i].key.clone(), finished.value(&fields)));
             }
             for (id, value) in envs[i].own_steps() {
@@ -242,7 +254,7 @@ impl Interpreter<'_> {
             };
         }
         // Without an id nothing can ask for them.
-        pass.items = step.id.is_some().then(|| shape(values));
+        pass.items = is_asked_for.then(|| shape(values));
         let total = items.len();
         let unreached: Vec<String> = items.iter().zip(&done).filter(|(_, d)| d.is_none()).map(|(i, _)| i.key.clone()).collect();
         super::locked(&self.counts).not_started += unreached.len() as u32;

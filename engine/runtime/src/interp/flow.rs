@@ -161,7 +161,8 @@ impl Finished {
             }
         }
         if p.undecided {
-            let reserved = ["outcome", "changed", "error", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
+            let reserved =
+                ["outcome", "changed", "error", "grade", "answer", "note", "attempts", "items", "started_at", "duration"];
             map.extend(reserved.map(|name| (name.to_owned(), Value::unknown(p.message.as_str()))));
             return Value::from(map);
         }

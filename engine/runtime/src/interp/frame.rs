@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use runbook_core::event::GradeWord;
 use runbook_core::model::Unit;
-use runbook_core::module::Effect;
+use runbook_core::module::{Effect, Registry};
 use runbook_core::path::StepPath;
 use runbook_core::value::{Map, Value};
 
@@ -17,6 +17,8 @@ use super::undo::UndoEntry;
 pub(crate) struct Frame {
     pub(crate) unit: Unit,
     pub(crate) params: Map,
+    /// The modules, for the fields of what was not reached.
+    pub(crate) registry: Option<Registry>,
     /// The system's variables, then the playbook's.
     pub(crate) vars: Mutex<Map>,
     pub(crate) env: Map,
@@ -180,6 +182,7 @@ impl Frame {
         Frame {
             unit: unit.clone(),
             params: Map::new(),
+            registry: None,
             vars: Mutex::default(),
             env: Map::new(),
             run: Map::new(),

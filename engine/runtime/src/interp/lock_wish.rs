@@ -49,7 +49,19 @@ pub fn lock_wish(plan: Arc<Plan>, registry: &Registry, given: &Inputs) -> Result
         param.required = false;
     }
     let relaxed = Unit { playbook: Arc::new(relaxed), system: unit.system.clone() };
-    let frame = interpreter.frame(&relaxed, params, 0, Vec::new()).map_err(|m| vec![m])?;
+    let is_to_be_asked =
+        |p: &runbook_core::model::Param| p.required && p.default.is_none() && !params.contains_key(&p.name.value);
+    let asks = unit.playbook.params.iter().any(is_to_be_asked);
+    let frame = match interpreter.frame(&relaxed, params, 0, Vec::new()) {
+        Ok(frame) => frame,
+        // What is still to be asked for may be all that is missing; until then the lock is the system's.
+        Err(_) if asks => {
+            let looks = matches!(unit.playbook.contents, Contents::Checks(_) | Contents::Triage(_));
+            let locks = !looks && !matches!(unit.playbook.lock, Lock::None);
+            return Ok(locks.then(|| LockWish { name: system_lock(&unit), wait: None }));
+        }
+        Err(message) => return Err(vec![message]),
+    };
     let env =
         Env { frame: Arc::new(frame), local: Local::outermost(), parent: StepPath::root(), rows: false, limit: Effect::Destroy };
     interpreter.wish_of(&unit, &env)

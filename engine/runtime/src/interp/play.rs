@@ -102,7 +102,9 @@ impl Interpreter<'_> {
             let value = if name.plain || value.is_null() { value } else { value.into_secret(&name.name.value) };
             env_values.insert(name.name.value.clone(), value);
         }
-        let mut frame = Frame { env: env_values, run: self.run.clone(), permissions: limits, depth, ..Frame::empty(unit) };
+        let registry = Some(self.registry.clone());
+        let mut frame =
+            Frame { registry, env: env_values, run: self.run.clone(), permissions: limits, depth, ..Frame::empty(unit) };
         // The system's variables first: parameters' defaults and choices may use them.
         for (name, arg) in &unit.system.vars {
             let value = match self.overrides.get(&name.value) {

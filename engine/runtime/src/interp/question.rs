@@ -45,13 +45,7 @@ enum Put {
 }
 
 impl Interpreter<'_> {
-    pub(crate) async fn question(
-        &self,
-        visit: &Visit<'_>,
-        question: &TreeQuestion,
-        session: &mut Session,
-        env: &Env,
-    ) -> Visited {
+    pub(crate) async fn question(&self, visit: &Visit<'_>, question: &TreeQuestion, session: &mut Session, env: &Env) -> Visited {
         let before = Snapshot::of(env);
         let choices = match self.choices(question, env) {
             Ok(choices) => choices,
@@ -102,8 +96,13 @@ impl Interpreter<'_> {
             pass.note = Value::str(note);
         }
         let probe = probed.filter(|_| taken.origin != AnswerOrigin::Probed);
-        let told =
-            Answered { key: visit.node.key.clone(), question: visit.name.clone(), answer: answer.clone(), origin: taken.origin, probe: probe.clone() };
+        let told = Answered {
+            key: visit.node.key.clone(),
+            question: visit.name.clone(),
+            answer: answer.clone(),
+            origin: taken.origin,
+            probe: probe.clone(),
+        };
         session.answered(visit.at, told, taken.answer, before);
         self.emit(Event::NodeAnswered {
             path: visit.path.clone(),

@@ -332,7 +332,9 @@ impl<'w> Interpreter<'w> {
                 match &conclusion.remedied {
                     None => (RunOutcome::Succeeded, exit, conclusion.words()),
                     Some((Remedied::Fixed, said)) => (RunOutcome::Succeeded, exit, format!("{said}; {}", conclusion.words())),
-                    Some((Remedied::HeldBack, said)) => (RunOutcome::Blocked, Exit::Precondition, format!("nothing was run: {said}")),
+                    Some((Remedied::HeldBack, said)) => {
+                        (RunOutcome::Blocked, Exit::Precondition, format!("nothing was run: {said}"))
+                    }
                     Some((Remedied::CannotTell, said)) => (RunOutcome::NeedsInput, Exit::InputNeeded, said.clone()),
                     Some((_, said)) => (RunOutcome::Failed, Exit::Failed, format!("{said}; {}", conclusion.words())),
                 }
@@ -372,7 +374,7 @@ impl<'w> Interpreter<'w> {
                 (RunOutcome::Parked, Exit::InputNeeded, format!("left at `{step}`; what was answered is kept"))
             }
             Flow::Abort(Abort::Parked { step }) => {
-                next.push(format!("{} --answer {}=done", given.invocation, shell_quote(step)));
+                next.push(format!("{} --answer {}=done", without_answer(&given.invocation, step), shell_quote(step)));
                 (RunOutcome::Parked, Exit::InputNeeded, format!("parked at {step}; run it again when that is done"))
             }
             Flow::Abort(Abort::Stopped) => {
@@ -422,5 +424,26 @@ impl<'w> Interpreter<'w> {
             next,
         });
         RunResult { exit, outcome, message, outputs: played.outputs }
+    }
+}
+
+/// A command without the answer to this question.
+fn without_answer(command: &str, id: &str) -> String {
+    let given = |part: &&str| {
+        part.strip_prefix("answer ").is_some_and(|answer| answer.trim_start_matches('\'').split('=').next() == Some(id))
+    };
+    command.split(" --").filter(|part| !given(part)).collect::<Vec<_>>().join(" --")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_answer;
+
+    #[test]
+    fn an_answer_is_taken_out_of_a_command() {
+        let command = "runbook play x --answer a=later --answer 'b=no, not yet' --yes";
+        assert_eq!(without_answer(command, "a"), "runbook play x --answer 'b=no, not yet' --yes");
+        assert_eq!(without_answer(command, "b"), "runbook play x --answer a=later --yes");
+        assert_eq!(without_answer(command, "c"), command);
     }
 }

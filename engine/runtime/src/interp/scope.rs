@@ -1,9 +1,11 @@
 //! Names to values, at a place of the walk.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use runbook_core::expr::Scope;
+use runbook_core::model::{Body, each_placed};
 use runbook_core::value::Value;
 
+use super::flow::{Finished, Flow, Pass};
 use super::frame::{Env, Local};
 use super::locked;
 use super::own::Own;
@@ -59,7 +61,7 @@ impl Scope for View<'_> {
         let frame = &self.env.frame;
         match root {
             "params" => Some(frame.params.get(key).cloned()),
-            "steps" => Some(self.env.step(key)),
+            "steps" => Some(self.env.step(key).or_else(|| self.not_reached(key))),
             "env" => Some(frame.env.get(key).cloned()),
             "services" => Some(self.service(key)),
             _ => None,
@@ -80,6 +82,31 @@ impl Scope for View<'_> {
 }
 
 impl View<'_> {
+    /// The result of a step that the playbook has and the walk has not reached: skipped, and every field null.
+    fn not_reached(&self, id: &str) -> Option<Value> {
+        let frame = &self.env.frame;
+        let registry = frame.registry.as_ref()?;
+        let mut found = None;
+        each_placed(&frame.unit.playbook, &mut |placed| {
+            if placed.step.id.as_ref().is_some_and(|i| i.value == id) {
+                found.get_or_insert(placed.step);
+            }
+        });
+        let fields = match &found?.body {
+            Body::Module(call) => registry.get(&call.name.value).map(|e| e.result_fields()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let pass = Pass::skipped("not reached");
+        let mut items = pass.items.clone();
+        if found?.each.is_some() {
+            items = Some(Value::list([]));
+        }
+        let pass = Pass { items, ..pass };
+        Some(
+            Finished { pass, attempts: 0, started_at: self.now, duration: SignedDuration::ZERO, flow: Flow::Next }.value(&fields),
+        )
+    }
+
     /// A service's entry with every field rendered; a field that cannot be is unknown, with the reason.
     fn service(&self, id: &str) -> Option<Value> {
         let frame = &self.env.frame;

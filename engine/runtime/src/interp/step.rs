@@ -291,9 +291,6 @@ impl Interpreter<'_> {
         ran: bool,
     ) -> Finished {
         let duration = self.world.now().duration_since(started_at).max(SignedDuration::ZERO);
-        if ran && pass.touched {
-            self.note_undo(step, env, path, begun);
-        }
         let mut flow = pass.flow.clone();
         let mut tolerated = false;
         if !pass.outcome.is_good() && matches!(flow, Flow::Next | Flow::Fail(_)) {
@@ -316,6 +313,10 @@ impl Interpreter<'_> {
         if let Some(id) = &step.id {
             let fields = self.result_fields(step);
             env.keep(&id.value, finished.value(&fields));
+        }
+        // After its result was kept: what takes it back may need what it gave.
+        if ran && finished.pass.touched {
+            self.note_undo(step, env, path, begun);
         }
         // What a tree looks at is counted by the questions that it answers.
         let counts = !is_group(step) || matches!(finished.pass.outcome, Outcome::Skipped);

@@ -259,9 +259,8 @@ impl World for LiveWorld {
             }
             let wait = wait.and_then(|w| Duration::try_from(w).ok()).unwrap_or(o.lock_wait);
             let (locks, name, holder) = (o.state.join("locks"), name.to_owned(), o.holder.clone());
-            let taking = tokio::task::spawn_blocking(move || {
-                Lock::take(&locks, &name, &holder, wait).map_err(|error| error.words(&name))
-            });
+            let taking =
+                tokio::task::spawn_blocking(move || Lock::take(&locks, &name, &holder, wait).map_err(|error| error.words(&name)));
             let lock = taking.await.map_err(|error| error.to_string())??;
             Ok(Box::new(lock) as Held)
         })

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use runbook_core::event::Event;
 use runbook_core::model::test::{PlayTest, TestAnswer, TurnAnswer};
-use runbook_core::module::{BoxFuture, Effect, Registry};
+use runbook_core::module::{BoxFuture, Effect, Forecast, Registry};
 use runbook_core::path::StepPath;
 use runbook_core::value::Value;
 use runbook_core::world::{Answer, Call, Origin, Question, QuestionKind, Reply, StopReason, World};
@@ -305,6 +305,18 @@ impl World for ScriptedWorld {
             match limit {
                 Some(after) => Answer::TimedOut { after, result: Value::Null },
                 None => answer,
+            }
+        })
+    }
+
+    /// What the rule for the call says it would come to, without its being called.
+    fn plan<'a>(&'a self, call: Call) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let answer = self.find(&call).map_or_else(|| self.made_up(&call), |(answer, _)| answer);
+            match answer {
+                Answer::Done { changed: true, .. } => Answer::Planned { forecast: Forecast::would(call.module.as_str(), "") },
+                Answer::Done { changed: false, .. } => Answer::Planned { forecast: Forecast::nothing("it is so already") },
+                other => other,
             }
         })
     }
