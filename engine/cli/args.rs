@@ -199,6 +199,10 @@ pub(crate) struct RunOptions {
     /// How long to wait for the lock, such as 30s.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) lock_timeout: Option<std::time::Duration>,
+    /// Say what it would do; nothing is changed. What only looks really looks. With --detailed-exitcode 10 if something would change, 11 if
+    /// something cannot be told.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// The limit for the whole run, such as 10m.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<std::time::Duration>,

@@ -35,7 +35,7 @@ fn yes_confirms_changes_but_not_what_destroys() {
 fn no_is_declined_and_a_wrong_word_is_refused() {
     let workspace = project();
     workspace.run(&["play", "ask", "--answer", "who=a", "--answer", "go=no"]).expect(6);
-    let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes", "--confirm", "wipe=other"]).expect(4);
+    let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes", "--confirm", "wipe=other"]).expect(6);
     assert!(out.stdout.contains("does not match"), "{}", out.stdout);
     assert!(workspace.path("out.txt").exists());
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod commands;
 mod cookbook;
 mod doc;
+mod dry_run;
 mod fmt;
 mod generated;
 mod golden;

@@ -17,6 +17,7 @@ use runbook_core::session::RemedyChoice;
 use runbook_core::world::StopReason;
 use runbook_report::picture::Picture;
 use runbook_report::{Known, TermPolicy};
+use runbook_runtime::dry::DryWorld;
 use runbook_runtime::journal::{JournalWriter, new_run_id};
 use runbook_runtime::live::{Answers, FileAnswers, LiveHost, LiveOptions, LiveWorld};
 use runbook_runtime::lock::{Holder, Lock, LockError};
@@ -258,7 +259,8 @@ async fn go(
         }
     }
     let wish = match runbook_runtime::lock_wish(plan.clone(), registry, &given) {
-        Ok(wish) => wish,
+        // What changes nothing locks nobody out.
+        Ok(wish) => wish.filter(|_| !play.options.dry_run),
         Err(mistakes) => return invalid(context, &plan, &mistakes),
     };
     let held = wish.as_ref().map(|w| w.name.clone());
@@ -333,7 +335,11 @@ async fn go(
             ticking.tick(Timestamp::now());
         }
     });
-    let result = runbook_runtime::run(plan.clone(), registry, &world, given).await;
+    let result = if play.options.dry_run {
+        runbook_runtime::run(plan.clone(), registry, &DryWorld::of_a_run(&world), given).await
+    } else {
+        runbook_runtime::run(plan.clone(), registry, &world, given).await
+    };
     output.finish();
     for id in world.unused_answers() {
         complain(context, &format!("the answer to `{id}` was not asked for"), None);

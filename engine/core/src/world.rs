@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::module::{BoxFuture, Effect, Forecast, Touches};
 use crate::path::StepPath;
+use crate::rehearsal::DryRow;
 use crate::session::{RemedyOffer, Standing};
 use crate::value::Value;
 
@@ -309,6 +310,11 @@ pub trait World: Send + Sync {
 
     /// From now on this value is taken out of whatever is told.
     fn learn_secret(&self, _name: &str, _value: &str) {}
+
+    /// In a dry run: what was found out so far, a row a step.
+    fn rehearsed(&self) -> Vec<DryRow> {
+        Vec::new()
+    }
 
     /// In a dry run: what comes now is only reached if something holds that is not known; or no longer.
     fn perhaps(&self, _begins: bool) {}

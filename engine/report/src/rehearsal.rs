@@ -15,12 +15,15 @@ const VERDICT: usize = 10;
 /// The rows, and a line that sums them up.
 pub(crate) fn lines(name: &str, rows: &[DryRow], policy: &TermPolicy, level: Level) -> Vec<Line> {
     let glyphs = Glyphs::of(policy.unicode);
-    let mut out = vec![Line::new()];
-    let head = Line::of(Ink::Warn, "DRY RUN").with(Ink::Plain, &format!("  {name}"));
-    out.extend(head.wrapped(policy.width, 4));
-    out.push(
-        Line::indent(2).with(Ink::Dim, "nothing is changed; what only looks really looked").fit(policy.width, glyphs.ellipsis),
-    );
+    let mut out = Vec::new();
+    // The dry run of a whole playbook has its head already.
+    if !name.is_empty() {
+        out.push(Line::new());
+        let head = Line::of(Ink::Warn, "DRY RUN").with(Ink::Plain, &format!("  {name}"));
+        out.extend(head.wrapped(policy.width, 4));
+        let said = "nothing is changed; what only looks really looked";
+        out.push(Line::indent(2).with(Ink::Dim, said).fit(policy.width, glyphs.ellipsis));
+    }
     for row in rows {
         one(row, policy, level, &mut out);
     }

@@ -45,6 +45,10 @@ impl View {
 
     fn is_shown(&self, e: &Ended<'_>, depth: usize) -> bool {
         let bad = !e.outcome.is_good();
+        // The rows at the end say it all.
+        if self.head.dry_run && !self.head.triage && !self.level.is_verbose(1) {
+            return false;
+        }
         // A node tells its answer or finding by itself, and what it looked at is in that.
         if e.path.is_node() || e.path.is_observation() {
             return self.level.is_verbose(1) && (e.outcome == Outcome::Skipped || e.path.is_observation());

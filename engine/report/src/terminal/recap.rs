@@ -121,6 +121,10 @@ pub(super) fn recap(
     if quiet {
         return;
     }
+    if head.dry_run {
+        commands(layout, 2, "next:", next, out);
+        return;
+    }
     let words: Vec<String> = count_words(counts).into_iter().map(|(_, w)| w).collect();
     if !words.is_empty() && head.verdict.is_none() {
         say("", Ink::Dim, &words.join(&format!(" {} ", layout.glyphs.dot)));

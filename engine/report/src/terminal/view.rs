@@ -225,6 +225,7 @@ impl View {
             Event::Finding { path, .. } => self.finding(path, &record.event, out),
             Event::WentBack { .. } => self.went_back(&record.event, out),
             Event::Rehearsed { name, rows, .. } => {
+                let name = if self.head.dry_run { "" } else { name };
                 out.extend(crate::rehearsal::lines(name, rows, &self.layout.policy, self.level));
             }
             Event::Remedied { .. } => self.remedied(&record.event, out),

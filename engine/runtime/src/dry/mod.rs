@@ -19,6 +19,8 @@ use rows::Rows;
 /// A world in which nothing changes, in front of one that can look.
 pub struct DryWorld<'w> {
     behind: &'w dyn World,
+    /// Whether the world behind is told what happens: it is when the dry run is the run itself, and not a part of one.
+    tells: bool,
     state: Mutex<State>,
 }
 
@@ -32,7 +34,12 @@ struct State {
 impl<'w> DryWorld<'w> {
     /// A dry world that looks through another one.
     pub fn new(behind: &'w dyn World) -> Self {
-        DryWorld { behind, state: Mutex::default() }
+        DryWorld { behind, tells: false, state: Mutex::default() }
+    }
+
+    /// A dry world that looks through another one, which is told what happens: the dry run of a whole playbook.
+    pub fn of_a_run(behind: &'w dyn World) -> Self {
+        DryWorld { tells: true, ..DryWorld::new(behind) }
     }
 
     /// What was found out, a row a step.
@@ -61,9 +68,12 @@ impl World for DryWorld<'_> {
                     None => self.behind.perform(call).await,
                 };
             }
-            let touches = call.touches.clone();
-            let path = call.path.clone();
+            let (path, attempt, module) = (call.path.clone(), call.attempt, call.module.clone());
+            let (touches, effect) = (call.touches.clone(), call.effect);
             let answer = self.behind.plan(call).await;
+            if self.tells {
+                self.behind.emit(Event::Returned { path: path.clone(), attempt, module, effect, answer: answer.clone() });
+            }
             let mut state = self.state();
             // A change that cannot be told may still be made.
             let may_change = match &answer {
@@ -88,6 +98,10 @@ impl World for DryWorld<'_> {
         Box::pin(async move {
             if let Some(reply) = self.given(&question, true) {
                 return reply;
+            }
+            // Which playbook with which values is looked at is a question for now.
+            if question.path.as_str().starts_with(".params.") {
+                return self.behind.ask(question).await;
             }
             self.state().rows.asked(&question.path, &question.text);
             let value = match question.kind {
@@ -117,6 +131,13 @@ impl World for DryWorld<'_> {
 
     fn emit(&self, event: Event) {
         self.state().rows.take(&event);
+        if self.tells {
+            self.behind.emit(event);
+        }
+    }
+
+    fn rehearsed(&self) -> Vec<DryRow> {
+        self.rows()
     }
 
     fn stop_reason(&self) -> Option<StopReason> {

@@ -62,7 +62,9 @@ impl Interpreter<'_> {
         match self.put(question).await {
             Reply::Given { .. } => None,
             // A word that does not fit is a no: nothing that rescues a failure may take it for one.
-            Reply::Unfit { message } => Some(Pass::abort(Abort::Declined { step: self.question_id(step, path) }, message)),
+            Reply::Unfit { message } => {
+                Some(Pass::abort(Abort::Declined { step: self.question_id(step, path), why: Some(message.clone()) }, message))
+            }
             other => Some(self.unanswered(&self.question_id(step, path), other)),
         }
     }
@@ -111,7 +113,7 @@ impl Interpreter<'_> {
     pub(crate) fn unanswered(&self, id: &str, reply: Reply) -> Pass {
         let step = id.to_owned();
         match reply {
-            Reply::Declined { .. } => Pass::abort(Abort::Declined { step }, "declined by the operator"),
+            Reply::Declined { .. } => Pass::abort(Abort::Declined { step, why: None }, "declined by the operator"),
             Reply::NobodyThere { how } => Pass::abort(
                 Abort::NeedsInput { step, how: how.clone() },
                 format!("an answer is needed and nobody is there to give it; give it with {how}"),

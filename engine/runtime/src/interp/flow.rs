@@ -30,8 +30,8 @@ pub(crate) struct Failure {
 /// Why a run ends without having failed.
 #[derive(Clone, Debug)]
 pub(crate) enum Abort {
-    /// The operator said no.
-    Declined { step: String },
+    /// The operator said no, or what was given beforehand does not fit.
+    Declined { step: String, why: Option<String> },
     /// Nobody was there to answer.
     NeedsInput { step: String, how: String },
     /// A manual step is left for later.

@@ -395,6 +395,11 @@ impl Interpreter<'_> {
     fn understood(&self, visit: &Visit<'_>, choices: &[Value], reply: Reply) -> Result<Put, Box<Pass>> {
         let names = || choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match reply {
+            // In a dry run nobody is asked, and where the answer leads is not known.
+            Reply::Given { value: Value::Unknown(unknown), .. } => {
+                let flow = Flow::Stop(format!("where it leads is not known: {}", unknown.reason));
+                Err(Box::new(Pass { flow, ..Pass::undecided(unknown.reason.clone()) }))
+            }
             Reply::Given { value, note, origin } => match choice(choices, &value).or_else(|| spoken(choices, &value)) {
                 Some(answer) => Ok(Put::Taken(Taken { answer, origin: origin.into(), note })),
                 None => Err(Box::new(Pass::broken(format!("the answer {value} is not one of {}", names())))),

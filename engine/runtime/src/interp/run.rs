@@ -12,6 +12,7 @@ use runbook_core::inputs;
 use runbook_core::model::{Contents, Param, ParamType, Plan};
 use runbook_core::module::{Effect, Registry};
 use runbook_core::path::StepPath;
+use runbook_core::rehearsal::DryVerdict;
 use runbook_core::value::{Map, Value};
 use runbook_core::world::{Question, QuestionKind, Reply, StopReason, World};
 
@@ -295,6 +296,33 @@ impl<'w> Interpreter<'w> {
         });
     }
 
+    /// Tells what a dry run found out, and how it ends: whatever the run would come to, the dry run has done what it was asked for.
+    fn rehearsed(
+        &self,
+        given: &Inputs,
+        env: &Env,
+        outcome: RunOutcome,
+        exit: Exit,
+        message: String,
+    ) -> (RunOutcome, Exit, String) {
+        let rows = self.world.rehearsed();
+        let any = |verdicts: &[DryVerdict]| rows.iter().any(|r| verdicts.contains(&r.verdict));
+        let found = match given.detailed_exit {
+            true if any(&[DryVerdict::Unknown]) => Exit::Undecided,
+            true if any(&[DryVerdict::WouldRun, DryVerdict::WouldAsk]) => Exit::WouldChange,
+            _ => Exit::Ok,
+        };
+        self.emit(Event::Rehearsed { path: StepPath::root(), name: env.frame.unit.playbook.full_name.clone(), rows });
+        match outcome {
+            RunOutcome::Succeeded | RunOutcome::Stopped => (RunOutcome::Succeeded, found, message),
+            RunOutcome::Failed => (RunOutcome::Succeeded, found, format!("the run would end here: {message}")),
+            RunOutcome::Blocked => (RunOutcome::Succeeded, found, format!("nothing would run: {message}")),
+            RunOutcome::Declined | RunOutcome::NeedsInput | RunOutcome::Parked | RunOutcome::Interrupted => {
+                (outcome, exit, message)
+            }
+        }
+    }
+
     /// The command as it was typed, with the parameters that were asked for.
     fn invoked(&self, given: &Inputs, env: &Env) -> String {
         let mut out = given.invocation.clone();
@@ -358,8 +386,9 @@ impl<'w> Interpreter<'w> {
                 }
                 (RunOutcome::Failed, exit, message)
             }
-            Flow::Abort(Abort::Declined { step }) => {
-                (RunOutcome::Declined, Exit::Declined, format!("{step} was declined; the run stopped there"))
+            Flow::Abort(Abort::Declined { step, why }) => {
+                let why = why.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
+                (RunOutcome::Declined, Exit::Declined, format!("{step} was declined{why}; the run stopped there"))
             }
             Flow::Abort(Abort::NeedsInput { step, how }) => {
                 next.push(format!("{} {how}", if is_tree { &resume } else { &given.invocation }));
@@ -390,6 +419,10 @@ impl<'w> Interpreter<'w> {
                 }
                 (RunOutcome::Interrupted, exit, format!("stopped {why}"))
             }
+        };
+        let (outcome, exit, message) = match self.world.is_dry() {
+            true => self.rehearsed(given, env, outcome, exit, message),
+            false => (outcome, exit, message),
         };
         if outcome != RunOutcome::Succeeded {
             if !next.iter().any(|n| n.starts_with(&show)) {

@@ -65,7 +65,7 @@ impl Interpreter<'_> {
                 self.tell_whether_it_helped(tried, &graph, &session, env);
             }
             // A tree that another playbook plays only tells what it found.
-            if env.frame.depth > 0 || !env.parent.as_str().is_empty() {
+            if env.frame.depth > 0 || !env.parent.as_str().is_empty() || self.world.is_dry() {
                 return Flow::Next;
             }
             match self.remedies(&graph, &session, env).await {
