@@ -123,3 +123,28 @@ fn a_read_that_does_not_hold_ends_it_as_it_would_end_the_run() {
     assert_eq!(verdicts(&walked), [row("look", DryVerdict::Read)]);
     assert_eq!(rows(&walked)[0].what, "does not hold");
 }
+
+#[test]
+fn a_change_that_starts_from_a_planned_one_is_not_decided_by_what_is_there_now() {
+    let steps = "steps:\n  - { id: folder, dir.create: /a }\n  - { id: inside, file.write: { path: /a/x, content: z } }\n  - { id: again, file.write: { path: /a/x, content: z } }\n  - { id: other, file.write: { path: /b, content: z } }\n";
+    let walked = rehearsed(steps).rule(answer("dir.create", true)).rule(answer("file.write", true)).go();
+    let told = verdicts(&walked);
+    let expected = [
+        row("folder", DryVerdict::WouldRun),
+        row("inside", DryVerdict::WouldRun),
+        row("again", DryVerdict::Unknown),
+        row("other", DryVerdict::WouldRun),
+    ];
+    assert_eq!(told, expected);
+    // What cannot be done because the folder is not there yet may well be done then.
+    let walked = rehearsed(steps).rule(answer("dir.create", true)).rule(fails("file.write", "no such folder")).go();
+    assert_eq!(verdicts(&walked)[1], row("inside", DryVerdict::Unknown));
+}
+
+#[test]
+fn what_needs_what_cannot_be_told_is_not_skipped() {
+    let steps = "steps:\n  - { id: folder, dir.create: /a }\n  - { id: start, for_each: [{ id: db }, { id: web, needs: [db] }], order: dependencies, file.write: { path: \"/a/{{ item.id }}\", content: z } }\n";
+    let walked = rehearsed(steps).rule(answer("dir.create", true)).rule(fails("file.write", "no such folder")).go();
+    let told: Vec<DryVerdict> = rows(&walked).iter().map(|r| r.verdict).collect();
+    assert_eq!(told, [DryVerdict::WouldRun, DryVerdict::Unknown, DryVerdict::Unknown]);
+}

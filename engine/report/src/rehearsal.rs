@@ -68,17 +68,24 @@ fn one(row: &DryRow, policy: &TermPolicy, level: Level, out: &mut Vec<Line>) {
         DryVerdict::WouldAsk | DryVerdict::Unknown => Ink::Warn,
         DryVerdict::Blocked => Ink::Bad,
     };
-    let mut line = Line::indent(2).with(ink, row.verdict.word());
-    line.pad_to(2 + VERDICT + 2);
-    line.push(Ink::Plain, &row.name);
+    let column = if policy.width < 60 { 4 } else { 2 + VERDICT + 2 };
+    let mut name = Line::of(Ink::Plain, &row.name);
     if row.possible {
-        line.push(Ink::Warn, " (possible)");
+        name.push(Ink::Warn, " (possible)");
     }
     if row.effect == Effect::Destroy {
-        line.push(Ink::Bad, " (destroys)");
+        name.push(Ink::Bad, " (destroys)");
     }
-    out.extend(line.wrapped(policy.width, 4));
-    let column = if policy.width < 60 { 4 } else { 2 + VERDICT + 2 };
+    let mut head = Line::indent(2).with(ink, row.verdict.word());
+    if policy.width < 60 {
+        out.push(std::mem::take(&mut head));
+    }
+    for line in name.wrapped(policy.width.saturating_sub(column), 0) {
+        let mut start = std::mem::take(&mut head);
+        start.pad_to(column);
+        start.append(line);
+        out.push(start);
+    }
     let mut below = |text: &str, ink: Ink| {
         out.extend(wrap(text, policy.width.saturating_sub(column)).iter().map(|l| Line::indent(column).with(ink, l)));
     };

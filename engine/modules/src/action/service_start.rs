@@ -316,6 +316,10 @@ pub(crate) fn touched(name: &str, entry: Option<&ServiceEntry>) -> Touches {
     for port in entry.into_iter().flat_map(|e| &e.ports) {
         touches.changes.push(Resource::new("port", port));
     }
+    // What it starts from: a folder that another step makes, a pid file that another step leaves.
+    for path in entry.into_iter().flat_map(|e| [&e.cwd, &e.pid_file]).flatten() {
+        touches.reads.push(Resource::file(path));
+    }
     for path in entry.into_iter().flat_map(|e| [&e.pid_file, &e.stdout, &e.stderr]).flatten() {
         touches.needs.push(Need::Write(path.clone()));
     }

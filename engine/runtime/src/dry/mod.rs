@@ -57,6 +57,15 @@ impl<'w> DryWorld<'w> {
         let reads = |resource: &Resource| call.touches.reads.iter().any(|read| resource.overlaps(read));
         state.changed.iter().find(|(resource, _)| reads(resource)).map(|(_, by)| by.clone())
     }
+
+    /// The step that would change what a change starts from, and whether it is the very thing, so that what was looked at says nothing.
+    fn begins_after(&self, call: &Call) -> Option<(String, bool)> {
+        let state = self.state();
+        let touched = || call.touches.reads.iter().chain(&call.touches.changes);
+        let same = state.changed.iter().find(|(resource, _)| touched().any(|t| t == resource));
+        let near = || state.changed.iter().find(|(resource, _)| touched().any(|t| resource.overlaps(t)));
+        same.map(|(_, by)| (by.clone(), true)).or_else(|| near().map(|(_, by)| (by.clone(), false)))
+    }
 }
 
 impl World for DryWorld<'_> {
@@ -70,7 +79,16 @@ impl World for DryWorld<'_> {
             }
             let (path, attempt, module) = (call.path.clone(), call.attempt, call.module.clone());
             let (touches, effect) = (call.touches.clone(), call.effect);
-            let answer = self.behind.plan(call).await;
+            let after = self.begins_after(&call);
+            let answer = match (self.behind.plan(call).await, after) {
+                // In a folder that would be made, or after a command that may have changed anything, what would be changed now would be
+                // changed then; that there is nothing to do, or that it cannot be done, may be otherwise by then.
+                (Answer::Planned { forecast }, Some((_, false))) if forecast.would_change => Answer::Planned { forecast },
+                (Answer::Invalid { message, argument }, _) => Answer::Invalid { message, argument },
+                (Answer::Cancelled, _) => Answer::Cancelled,
+                (_, Some((by, _))) => Answer::Undecided { reason: format!("it starts from what `{by}` would have changed") },
+                (answer, None) => answer,
+            };
             if self.tells {
                 self.behind.emit(Event::Returned { path: path.clone(), attempt, module, effect, answer: answer.clone() });
             }

@@ -86,6 +86,8 @@ impl Rows {
                 };
                 let is_requirement = path.as_str().contains("requires[");
                 row.verdict = match (&forecast, outcome) {
+                    _ if body == "fail" && self.perhaps > 0 => DryVerdict::Unknown,
+                    _ if body == "fail" && *outcome == Outcome::Failed => DryVerdict::Blocked,
                     _ if asked.is_some() => DryVerdict::WouldAsk,
                     (Some(f), _) if f.would_change => DryVerdict::WouldRun,
                     (Some(_), _) => DryVerdict::WouldSkip,
@@ -101,6 +103,9 @@ impl Rows {
                 if let Some(asked) = asked {
                     row.because = if row.what.is_empty() { asked } else { format!("{asked} If yes: {}", row.because) };
                 }
+                if body == "fail" && self.perhaps > 0 {
+                    row.because = format!("the run may end here: {message}");
+                }
                 if row.verdict == DryVerdict::Read && *outcome == Outcome::Failed {
                     row.what = "does not hold".to_owned();
                 }
@@ -115,11 +120,13 @@ impl Rows {
         let mut names = vec![name.to_owned()];
         let mut at = parent.clone();
         while let Some(begun) = self.begun.get(&at) {
-            names.push(begun.name.clone());
+            // The pass of a loop has the loop's name in its own.
+            if !names.last().is_some_and(|last| last.starts_with(&begun.name)) {
+                names.push(begun.name.clone());
+            }
             at = begun.parent.clone();
         }
         names.reverse();
-        names.dedup();
         names.join(" › ")
     }
 }
