@@ -242,6 +242,7 @@ fn a_window_that_becomes_narrow_is_asked_in_again() {
 #[test]
 fn a_reader_of_the_screen_types_words() {
     let workspace = site();
+    let moves = regex::Regex::new(r"\x1b\[[0-9;?]*[A-HJKSTfsu]").unwrap();
     for env in [&[("ACCESSIBLE", "1")][..], &[]] {
         let args = if env.is_empty() { "triage site --plain" } else { "triage site" };
         let mut terminal = Terminal::open(&workspace, 80, env, args);
@@ -257,7 +258,6 @@ fn a_reader_of_the_screen_types_words() {
         terminal.type_in("leave\n");
         let (code, text) = terminal.end();
         assert_eq!(code, 0, "{text}");
-        let moves = regex::Regex::new(r"\x1b\[[0-9;?]*[A-HJKSTfsu]").unwrap();
         assert!(!moves.is_match(&text), "nothing is redrawn: {text:?}");
         assert!(words(&text).contains("1 yes 2 no 3 don't know"), "{text}");
         assert!(bare(&text).contains("answer=yellow"), "{text}");

@@ -14,6 +14,9 @@ pub trait Operator: Send + Sync {
     fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Reply>;
 }
 
+/// An answer with its remark.
+type Remarked = (Value, Option<String>);
+
 /// Answers that were given beforehand.
 #[derive(Debug, Default)]
 pub struct Answers {
@@ -28,7 +31,7 @@ pub struct Answers {
     /// `--remedy`: what becomes of a remedy.
     pub remedy: Option<RemedyChoice>,
     /// What people answered in the session that this one goes on with, by question id, each answer for one visit.
-    resumed: Mutex<HashMap<String, VecDeque<(Value, Option<String>)>>>,
+    resumed: Mutex<HashMap<String, VecDeque<Remarked>>>,
     used: Mutex<Vec<String>>,
 }
 
@@ -36,7 +39,7 @@ pub struct Answers {
 #[derive(Debug, Default)]
 pub struct FileAnswers {
     /// By question id, each with its remark.
-    pub answers: HashMap<String, (Value, Option<String>)>,
+    pub answers: HashMap<String, Remarked>,
     /// The words that confirm what loses something.
     pub confirms: HashMap<String, String>,
 }
@@ -57,7 +60,7 @@ impl Answers {
     /// this run go before.
     #[must_use]
     pub fn with_resumed(self, answers: impl IntoIterator<Item = (String, Value, Option<String>)>) -> Self {
-        let mut resumed: HashMap<String, VecDeque<(Value, Option<String>)>> = HashMap::new();
+        let mut resumed: HashMap<String, VecDeque<Remarked>> = HashMap::new();
         for (id, value, note) in answers {
             resumed.entry(id).or_default().push_back((value, note));
         }
