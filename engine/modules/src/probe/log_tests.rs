@@ -222,9 +222,11 @@ async fn t41_the_last_hour_is_the_last_sixty_minutes() {
     let now = host.cx().now();
     let at = |minutes: i64| (now - jiff::SignedDuration::from_mins(minutes)).strftime("%Y-%m-%d %H:%M:%S").to_string();
     host.write("api.log", format!("{} ERROR old\n{} ERROR recent\n{} ERROR now\n", at(119), at(50), at(1)));
-    // The clock hour before: what happened just now is not in it, whatever the zone.
-    let naive = sh(&host, "grep ERROR api.log | grep -c \"$(TZ=UTC date -d '1 hour ago' '+%Y-%m-%d %H'):\"");
-    assert_ne!(naive, "2");
+    // The clock hour before: what happened just now is not in it. At half past twelve, so that the hour in which this runs does not matter.
+    let then = "2026-01-05 10:31:00 ERROR old\n2026-01-05 11:40:00 ERROR recent\n2026-01-05 12:29:00 ERROR now\n";
+    host.write("then.log", then);
+    let hour_ago = "TZ=UTC date -d '2026-01-05 12:30:00 UTC 1 hour ago' '+%Y-%m-%d %H'";
+    assert_eq!(sh(&host, &format!("grep ERROR then.log | grep -c \"$({hour_ago}):\"")), "1");
     let out = ask(&host, json!({ "path": "api.log", "pattern": "ERROR", "since": "1h" })).await.unwrap();
     assert_eq!(out.count, 2);
 }

@@ -235,13 +235,21 @@ impl Interpreter<'_> {
         let mut pass = Pass::ok(String::new());
         pass.touched = finished().any(|f| f.pass.touched);
         pass.changed = finished().any(|f| f.pass.changed);
-        let stopper = finished().find(|f| matches!(f.flow, Flow::Abort(_))).or_else(|| finished().find(|f| !f.flow.is_next()));
+        let indexed = || done.iter().enumerate().filter_map(|(i, f)| Some((i, f.as_ref()?)));
+        let stopper =
+            indexed().find(|(_, f)| matches!(f.flow, Flow::Abort(_))).or_else(|| indexed().find(|(_, f)| !f.flow.is_next()));
         pass.outcome = group_outcome(finished().filter(|f| f.flow.is_next() == f.pass.outcome.is_good()).map(|f| f.pass.outcome));
-        if let Some(stopper) = stopper {
+        if let Some((at, stopper)) = stopper {
             pass.flow = stopper.flow.clone();
+            if let Flow::Fail(failure) = &mut pass.flow {
+                failure.message = of_item(&items[at].key, &failure.message);
+            }
             if !matches!(pass.flow, Flow::Stop(_)) {
                 pass.outcome = stopper.pass.outcome;
-                pass.message = stopper.pass.message.clone();
+                pass.message = match stopper.flow {
+                    Flow::Fail(_) => of_item(&items[at].key, &stopper.pass.message),
+                    _ => stopper.pass.message.clone(),
+                };
                 pass.unsure = stopper.pass.unsure;
             }
         } else if self.stopping() && done.iter().any(Option::is_none) {
@@ -319,5 +327,23 @@ impl Interpreter<'_> {
             place: self.place(step.body_span),
         });
         finished
+    }
+}
+
+/// A message with the item that it is about, unless it names it itself.
+fn of_item(key: &str, message: &str) -> String {
+    let named = message.split(|c: char| !(c.is_alphanumeric() || "-_./".contains(c))).any(|word| word == key);
+    if named { message.to_owned() } else { format!("{key}: {message}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_item;
+
+    #[test]
+    fn an_item_is_named_once() {
+        assert_eq!(of_item("eva-os", "ended before it was ready"), "eva-os: ended before it was ready");
+        assert_eq!(of_item("eva-os", "`eva-os` did not stop"), "`eva-os` did not stop");
+        assert_eq!(of_item("a", "a word"), "a word");
     }
 }

@@ -349,7 +349,7 @@ impl<'w> Interpreter<'w> {
                 let conclusion = locked(&env.frame.conclusion);
                 next.extend(conclusion.proposed().map(|(_, remedy)| match &remedy.command {
                     Some(command) => command.clone(),
-                    None => format!("{} --remedy run", self.invoked(given, env)),
+                    None => format!("{} --remedy run", without_remedy(&self.invoked(given, env))),
                 }));
                 let exit = match conclusion.verdict() {
                     _ if !given.detailed_exit => Exit::Ok,
@@ -460,6 +460,11 @@ impl<'w> Interpreter<'w> {
     }
 }
 
+/// A command without what is said beforehand about a remedy.
+fn without_remedy(command: &str) -> String {
+    command.split(" --").filter(|part| !part.starts_with("remedy ")).collect::<Vec<_>>().join(" --")
+}
+
 /// A command without the answer to this question.
 fn without_answer(command: &str, id: &str) -> String {
     let given = |part: &&str| {
@@ -470,7 +475,13 @@ fn without_answer(command: &str, id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_answer;
+    use super::{without_answer, without_remedy};
+
+    #[test]
+    fn a_remedy_is_said_once() {
+        assert_eq!(without_remedy("runbook triage x --remedy run --yes"), "runbook triage x --yes");
+        assert_eq!(without_remedy("runbook triage x"), "runbook triage x");
+    }
 
     #[test]
     fn an_answer_is_taken_out_of_a_command() {

@@ -55,13 +55,14 @@ mod tests {
 
     #[test]
     fn tries_are_kept_by_remedy_and_survive_a_torn_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |s: i64| Timestamp::from_second(s).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |s: i64| Timestamp::from_second(s).expect("a time");
         assert!(tries_of(folder.path(), "a").is_empty());
-        remember(folder.path(), "a", at(10), "r1").unwrap();
-        remember(folder.path(), "b", at(20), "r2").unwrap();
-        fs::OpenOptions::new().append(true).open(folder.path().join(FILE)).unwrap().write_all(b"{\"remedy\":\"a\n").unwrap();
-        remember(folder.path(), "a", at(5), "r3").unwrap();
+        remember(folder.path(), "a", at(10), "r1").expect("kept");
+        remember(folder.path(), "b", at(20), "r2").expect("kept");
+        let torn = fs::OpenOptions::new().append(true).open(folder.path().join(FILE));
+        torn.expect("the file").write_all(b"{\"remedy\":\"a\n").expect("written");
+        remember(folder.path(), "a", at(5), "r3").expect("kept");
         assert_eq!(tries_of(folder.path(), "a"), [at(5), at(10)]);
         assert_eq!(tries_of(folder.path(), "b"), [at(20)]);
     }
