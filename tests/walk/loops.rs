@@ -6,7 +6,7 @@ use runbook_core::value::Value;
 use runbook_core::world::Answer;
 use runbook_runtime::scripted::Scripted;
 
-use crate::harness::{Walk, answer, unmet};
+use crate::harness::{Walk, answer, fails, unmet};
 
 const GRAPH: &str = "
 playbook: A test
@@ -176,4 +176,31 @@ fn a_pattern_may_be_looked_for_again_and_again() {
         .rule(Scripted::gives("file", [("exists", Value::Bool(true))]))
         .go();
     assert_eq!(walked.result.exit, Exit::Ok);
+}
+
+#[test]
+fn what_a_failure_keeps_from_running_is_skipped_in_its_result_too_and_says_why() {
+    let steps = |order: &str| {
+        format!(
+            "\n  - {{ id: stop, for_each: [{{ id: a }}, {{ id: b, needs: [a] }}], order: {order}, continue_on_error: true, file: \"/{{{{ item.id }}}}\" }}\n  - note: \"{{{{ steps.stop.items | map(attribute='outcome') | join(' ') }}}}\"\n"
+        )
+    };
+    let walked = Walk::steps(&steps("reverse_dependencies")).rule(fails("file", "busy")).go();
+    assert_eq!(walked.notes(), ["skipped failed"]);
+    assert_eq!(walked.message("stop@a"), "b needs it and comes first, which failed");
+    let walked = Walk::steps(&steps("dependencies")).rule(fails("file", "busy")).go();
+    assert_eq!(walked.notes(), ["failed skipped"]);
+    assert_eq!(walked.message("stop@b"), "it needs a, which failed");
+}
+
+#[test]
+fn a_failed_loop_says_which_item_failed() {
+    let walked = Walk::steps("\n  - { id: look, for_each: [a, b], file: \"/{{ item }}\" }\n").rule(fails("file", "busy")).go();
+    assert_eq!(walked.result.message, "look failed: a: busy");
+}
+
+#[test]
+fn a_step_that_is_called_by_what_it_says_says_it_once() {
+    let walked = Walk::steps("\n  - fail: There is no backup\n").go();
+    assert_eq!(walked.result.message, "There is no backup");
 }

@@ -199,7 +199,7 @@ impl Probe for FileLock {
     const NAME: &'static str = "file_lock";
     const MAIN: Option<&'static str> = Some("path");
     const VERDICT: &'static str = "not write_locked";
-    const SAYS: &'static str = "{{ 'locked by ' ~ (holders | join(', ')) if locked else 'not locked' }}";
+    const SAYS: &'static str = "{{ 'not locked' if not locked else (('locked' if write_locked else 'may be written, read') ~ ' by ' ~ (holders | join(', '))) }}";
     const COLUMNS: &'static [&'static str] = &["locked", "waiting"];
     const EXAMPLES: &'static [Example] = &[
         Example { title: "Nobody writes into a database", yaml: "file_lock: data/memory.db\n", runs: false },

@@ -103,7 +103,20 @@ impl View {
     fn take(&mut self, record: &Record, out: &mut Vec<Line>) {
         let since_ms = self.head.began.map_or(0.0, |b| record.at.duration_since(b).as_secs_f64() * 1_000.0);
         match &record.event {
-            Event::RunStarted { run, playbook, title, dry_run, checklist, triage, outline, inputs, operator, host, .. } => {
+            Event::RunStarted {
+                run,
+                playbook,
+                title,
+                dry_run,
+                checklist,
+                triage,
+                outline,
+                inputs,
+                operator,
+                host,
+                resumes,
+                ..
+            } => {
                 self.ticket = Ticket::default();
                 if *triage {
                     self.ticket.begins(playbook, inputs, run, record.at, operator, host);
@@ -128,6 +141,12 @@ impl View {
                 self.live.set_layout(self.layout);
                 if !self.quiet() {
                     recap::header(&self.layout, &self.head, title, inputs, outline.len(), out);
+                    if let Some(before) = resumes {
+                        let text = format!("goes on with the session {}", crate::runs::short_id(before));
+                        out.push(
+                            Line::indent(2).with(Ink::Dim, &text).fit(self.layout.policy.width, self.layout.glyphs.ellipsis),
+                        );
+                    }
                 }
             }
             Event::StepStarted { path, parent, name, body, item, group, .. } => {

@@ -202,7 +202,8 @@ impl Interpreter<'_> {
                 }
             }
         }
-        Graph::new(nodes, sequence)
+        let graph = Graph::new(nodes, sequence)?;
+        Ok(if order == Order::ReverseDependencies { graph.reversed() } else { graph })
     }
 
     /// The pass of a loop from the passes of its items.

@@ -17,6 +17,8 @@ pub(crate) struct Node {
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     sequence: Vec<usize>,
+    /// Whether what needs others comes before them, as when things are stopped.
+    reversed: bool,
 }
 
 impl Graph {
@@ -45,7 +47,12 @@ impl Graph {
             let stuck: Vec<&str> = (0..nodes.len()).filter(|i| waiting[*i] > 0).map(|i| nodes[i].key.as_str()).collect();
             return Err(format!("these wait for each other: {}", stuck.join(", ")));
         }
-        Ok(Graph { nodes, sequence })
+        Ok(Graph { nodes, sequence, reversed: false })
+    }
+
+    /// The same, where what needs others comes before them.
+    pub(crate) fn reversed(self) -> Graph {
+        Graph { reversed: true, ..self }
     }
 }
 
@@ -73,6 +80,8 @@ impl Interpreter<'_> {
         }
         let mut done: Vec<Option<Finished>> = (0..count).map(|_| None).collect();
         let mut begun = vec![false; count];
+        // Skipped because of a failure: such a one does not satisfy those that wait for it.
+        let mut blocked = vec![false; count];
         let mut running = FuturesUnordered::new();
         let mut halted = false;
         let mut first = 0;
@@ -94,12 +103,20 @@ impl Interpreter<'_> {
                     // In a dry run what cannot be told has not failed.
                     let dry = self.world.is_dry();
                     let satisfies = |f: &Finished| f.pass.outcome.is_good() || (dry && f.pass.undecided);
-                    let bad = graph.nodes[i].after.iter().find(|a| !done[**a].as_ref().is_some_and(&satisfies));
+                    let bad = graph.nodes[i].after.iter().find(|a| blocked[**a] || !done[**a].as_ref().is_some_and(&satisfies));
                     if let Some(&bad) = bad {
-                        let what = done[bad].as_ref().map_or("failed", |f| {
-                            if f.pass.outcome == Outcome::Unknown { "could not be told" } else { "failed" }
+                        let what = done[bad].as_ref().map_or("failed", |f| match f.pass.outcome {
+                            Outcome::Unknown => "could not be told",
+                            Outcome::Skipped => "was skipped because of that",
+                            _ => "failed",
                         });
-                        done[i] = Some(blocked(skip(i, format!("it needs {}, which {what}", graph.nodes[bad].key))));
+                        let other = &graph.nodes[bad].key;
+                        let reason = match graph.reversed {
+                            true => format!("{other} needs it and comes first, which {what}"),
+                            false => format!("it needs {other}, which {what}"),
+                        };
+                        done[i] = Some(skip(i, reason));
+                        blocked[i] = true;
                         progressed = true;
                         break;
                     }
@@ -117,10 +134,4 @@ impl Interpreter<'_> {
         self.note_chain(Chain::of(graph, &done));
         done
     }
-}
-
-/// A skip because of a failure does not satisfy those that wait for it.
-fn blocked(mut finished: Finished) -> Finished {
-    finished.pass.outcome = Outcome::Failed;
-    finished
 }

@@ -380,7 +380,12 @@ impl<'w> Interpreter<'w> {
             Flow::Fail(failure) => {
                 next.push(format!("{show} --step {}", shell_quote(&failure.step)));
                 let exit = if played.undo_failed { Exit::UndoFailed } else { Exit::Failed };
-                let mut message = format!("{} failed: {}", failure.step, failure.message);
+                // A step that is called by what it says says it once.
+                let name = failure.step.trim_end_matches(['.', '…']);
+                let mut message = match failure.message.starts_with(name) && !name.is_empty() {
+                    true => failure.message.clone(),
+                    false => format!("{} failed: {}", failure.step, failure.message),
+                };
                 if played.undo_failed {
                     message.push_str("; undoing failed too, the state is unknown");
                 }
