@@ -311,3 +311,30 @@ fn a_remedy_runs_without_a_terminal_only_when_that_was_said() {
     assert!(workspace.path("site").exists());
     assert_eq!(document(&workspace, "latest")["remedies"][0]["outcome"], "fixed");
 }
+
+#[test]
+fn what_makes_no_sense_is_told_before_anything_runs() {
+    let workspace = site();
+    for (args, code, told) in [
+        (&["triage"][..], 2, "NAME"),
+        (&["triage", "--resume", "nothing-like-it"], 2, "there is no run `nothing-like-it`"),
+        (&["triage", "--resume"], 2, "there is no session yet"),
+        (&["triage", "site", "--resume"], 2, "cannot be used with"),
+        (&["triage", "site", "--remedy", "perhaps"], 2, "dry-run, run, leave"),
+        (&["play", "bring-back", "--remedy", "run"], 2, "--remedy is for triage trees"),
+        (&["play", "bring-back", "--step"], 2, "--step is for triage trees"),
+        (&["answers", "20260101-000000-abcdef"], 2, "there is no run"),
+        (&["triage", "bring-back"], 3, "is a procedure, not a triage tree"),
+    ] {
+        let output = workspace.run(args);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(output.code, code, "{args:?}: {said}");
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+    // A procedure's run is no session.
+    workspace.run(&["play", "bring-back"]).expect(0);
+    let run = document(&workspace, "latest")["run"]["id"].as_str().unwrap().to_owned();
+    let output = workspace.run(&["triage", "--resume", &run]).expect(2);
+    assert!(output.stderr.contains("is not a session of a triage tree"), "{}", output.stderr);
+    assert!(workspace.run(&["answers", &run]).expect(0).stdout.contains("# Nobody was asked."));
+}

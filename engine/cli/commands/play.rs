@@ -113,6 +113,12 @@ fn go_on(context: &Context, play: Play, want: Want, resumed: Option<Resumed>) ->
         Contents::Checks(_) => "a checklist",
         Contents::Triage(_) => "a triage tree",
     };
+    let of_trees = [(play.options.remedy.is_some(), "--remedy"), (play.options.step, "--step")];
+    if let Some((_, flag)) = of_trees.iter().find(|(given, _)| *given && what != "a triage tree") {
+        let help = format!("run it without it: `runbook play {}`", play.name);
+        complain(context, &format!("{flag} is for triage trees, and `{}` is {what}; nothing was run", play.name), Some(&help));
+        return Exit::Usage;
+    }
     if want == Want::Tree && what != "a triage tree" {
         let command = invocation(context, &play, &loaded.plan, Want::Anything);
         complain(

@@ -5,6 +5,7 @@ use runbook_core::exit::Exit;
 use runbook_core::expr::Seen;
 use runbook_core::module::{Effect, Forecast, Touches};
 use runbook_core::path::StepPath;
+use runbook_core::rehearsal::{DryRow, DryVerdict};
 use runbook_core::span::Place;
 use runbook_core::value::Value;
 use runbook_core::world::Answer;
@@ -463,6 +464,50 @@ pub(crate) fn dry_run() -> Script {
         &At("steps[3]", "", "Start the gateway", "service.start", None, false),
         Forecast::nothing("already running (pid 4711)"),
     );
+    s.emit(Event::Rehearsed { path: StepPath::root(), name: "sonia/stack-start".into(), rows: dry_rows() });
     s.finish(RunOutcome::Succeeded, Exit::Ok, "", |_| ());
     s
+}
+
+/// A row of each verdict, with everything that a row may have.
+fn dry_rows() -> Vec<DryRow> {
+    let row = |n: u32, name: &str, effect: Effect, verdict: DryVerdict, what: &str, because: &str| DryRow {
+        path: path(&format!("steps[{n}]")),
+        name: name.into(),
+        effect,
+        verdict,
+        possible: false,
+        what: what.into(),
+        because: because.into(),
+        argv: Vec::new(),
+        from_to: Vec::new(),
+        diff: None,
+    };
+    let mut rows = vec![
+        row(1, "Disk has room", Effect::Read, DryVerdict::Read, "", "41 GiB free (need 10)"),
+        row(2, "Start the database", Effect::Change, DryVerdict::WouldRun, "start `db` on port 5432", "connection refused"),
+        row(3, "Start the gateway", Effect::Change, DryVerdict::WouldSkip, "", "already running (pid 4711)"),
+        row(
+            4,
+            "The database answers",
+            Effect::Read,
+            DryVerdict::Unknown,
+            "",
+            "it reads what `Start the database` would have changed",
+        ),
+        row(
+            5,
+            "Wipe the cache of the gateway",
+            Effect::Destroy,
+            DryVerdict::WouldAsk,
+            "delete 3 files",
+            "This destroys something.",
+        ),
+        row(6, "There is a licence", Effect::Read, DryVerdict::Blocked, "", "no such file or directory"),
+    ];
+    rows[1].argv = vec!["pg_ctl".into(), "start".into(), "-D".into(), "/var/lib/a folder".into()];
+    rows[1].from_to = vec![("service:db".into(), "stopped".into(), "running".into())];
+    rows[1].diff = Some("-old\n+new".into());
+    rows[4].possible = true;
+    rows
 }
