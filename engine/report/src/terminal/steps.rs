@@ -84,6 +84,12 @@ impl Steps {
         let mut at = parent.clone();
         // The bound guards against a record that names itself as its parent.
         while !at.as_str().is_empty() && out.len() < 64 {
+            // What a played playbook does belongs to the step that plays it.
+            if !self.open.contains_key(&at)
+                && let Some(player) = at.played_by().filter(|p| self.open.contains_key(p))
+            {
+                at = player;
+            }
             let next = self.open.get(&at).map(|s| s.parent.clone()).unwrap_or_else(StepPath::root);
             out.push(at);
             at = next;
