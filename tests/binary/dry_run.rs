@@ -150,3 +150,22 @@ fn every_shipped_playbook_is_dry_run_and_leaves_the_project_as_it_was() {
     }
     assert!(rows > 150, "{rows} rows");
 }
+
+#[test]
+fn what_a_stop_would_take_away_is_not_said_to_stand_in_the_way() {
+    let workspace = Workspace::with(
+        "stop",
+        "playbook: Stop it\nsteps:\n  - { id: stop, service.stop: nap }\nverify:\n  - { id: gone, file: \"{{ services.nap.pid_file }}\", expect: not exists }\n",
+    );
+    workspace.write(
+        "playbooks/system.yaml",
+        "system: nap\nservices:\n  nap: { command: [sleep, \"300\"], pid_file: nap.pid, stdout: nap.log, stderr: nap.log }\n",
+    );
+    workspace.write("playbooks/start.yaml", "playbook: Start it\nsteps: [{ service.start: nap }]\n");
+    workspace.run(&["play", "start"]).expect(0);
+    let told = verdicts(&workspace, &["play", "stop", "--dry-run"]);
+    assert_eq!(told, ["stop would-run", "gone unknown"]);
+    assert!(workspace.path("nap.pid").exists());
+    workspace.run(&["play", "stop"]).expect(0);
+    assert!(!workspace.path("nap.pid").exists());
+}

@@ -321,6 +321,7 @@ pub(crate) fn touched(name: &str, entry: Option<&ServiceEntry>) -> Touches {
         touches.reads.push(Resource::file(path));
     }
     for path in entry.into_iter().flat_map(|e| [&e.pid_file, &e.stdout, &e.stderr]).flatten() {
+        touches.changes.push(Resource::file(path));
         touches.needs.push(Need::Write(path.clone()));
     }
     touches
