@@ -338,3 +338,18 @@ fn what_makes_no_sense_is_told_before_anything_runs() {
     assert!(output.stderr.contains("is not a session of a triage tree"), "{}", output.stderr);
     assert!(workspace.run(&["answers", &run]).expect(0).stdout.contains("# Nobody was asked."));
 }
+
+#[test]
+fn a_remedy_that_waits_for_a_confirmation_may_be_run_as_soon_as_it_is_given() {
+    let workspace = site();
+    workspace.write("playbooks/bring-back.yaml", &REMEDY.replace("to: site }", "to: site }, confirm: true"));
+    let args = ["triage", "site", "--answer", "lamp=green", "--remedy", "run"];
+    workspace.run(&args).expect(7);
+    workspace.run(&[&args[..], &["--answer", "copy=no"]].concat()).expect(6);
+    assert!(!workspace.path("site").exists());
+    workspace.run(&[&args[..], &["--yes"]].concat()).expect(0);
+    assert!(workspace.path("site").exists());
+    // Now it was tried.
+    std::fs::remove_file(workspace.path("site")).unwrap();
+    workspace.run(&[&args[..], &["--yes"]].concat()).expect(8);
+}

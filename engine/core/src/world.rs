@@ -279,6 +279,9 @@ pub trait World: Send + Sync {
         Ok(())
     }
 
+    /// Takes the last try of a remedy back: it ended before it began to change anything, such as at a question.
+    fn take_try_back(&self, _remedy: &str) {}
+
     /// Takes a lock for as long as what it returns is kept.
     ///
     /// # Errors

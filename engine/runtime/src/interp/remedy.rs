@@ -193,10 +193,13 @@ impl Interpreter<'_> {
             _ => Flow::Next,
         };
         drop(lock);
+        // A no, or a question that nobody answered, before anything was changed is no try: it may be run as soon as it is answered.
+        if !pass.touched && matches!(&pass.flow, Flow::Abort(_)) {
+            self.world.take_try_back(key);
+        }
         let (outcome, message) = match (&pass.flow, &verified) {
             (Flow::Fail(failure), _) => (Outcome::Failed, failure.message.clone()),
             (_, Flow::Fail(failure)) => (Outcome::Failed, failure.message.clone()),
-            _ if !pass.outcome.is_good() => (pass.outcome, pass.message.clone()),
             _ => (pass.outcome, pass.message.clone()),
         };
         self.emit(Event::StepFinished {

@@ -247,8 +247,13 @@ impl World for LiveWorld {
 
     fn remember_try(&self, remedy: &str) -> Result<(), String> {
         let o = &self.options;
-        tries::remember(&o.state, remedy, Timestamp::now(), &o.holder.run)
+        tries::remember(&o.state, remedy, Timestamp::now(), &o.holder.run, false)
             .map_err(|error| format!("{} cannot be written: {error}", o.state.display()))
+    }
+
+    fn take_try_back(&self, remedy: &str) {
+        // What cannot be taken back counts: a remedy runs too seldom rather than too often.
+        let _ = tries::remember(&self.options.state, remedy, Timestamp::now(), &self.options.holder.run, true);
     }
 
     fn lock<'a>(&'a self, name: &'a str, wait: Option<SignedDuration>) -> BoxFuture<'a, Result<Held, String>> {
