@@ -79,3 +79,13 @@ fn the_next_command_can_be_pasted() {
     let out = workspace.run(&["play", "ask", "--answer", "who=a", "--yes"]).expect(7);
     assert!(out.stdout.contains("runbook play ask --answer who=a --yes --confirm wipe=wipe"), "{}", out.stdout);
 }
+
+#[test]
+fn what_is_asked_for_first_may_be_all_that_a_variable_rests_on() {
+    let text = "playbook: x\nparams: { which: { type: choice, choices: [a, b], required: true, ask: Which? } }\nvars: { all: { a: { n: 1 }, b: { n: 2 } }, one: \"{{ all[params.which].n }}\" }\nsteps: [{ note: \"it is {{ one }}\" }, { manual: Look, id: look }]\n";
+    let workspace = Workspace::with("asks", text);
+    let out = workspace.run(&["play", "asks"]).expect(3);
+    assert!(out.stderr.contains("the parameter `which` is required"), "{}", out.stderr);
+    let out = workspace.run(&["play", "asks", "--answer", "which=b", "--answer", "look=done"]).expect(0);
+    assert!(out.stdout.contains("it is 2"), "{}", out.stdout);
+}
